@@ -1,0 +1,320 @@
+"""The adapter border: what a chain says, and how it is told something. Read `proofs/types.py` first.
+
+An adapter fetches; it never judges. Everything that it returns about packets is untrusted until `proofs` has accepted
+it. Every read of state names the block that it is pinned to. Errors are those of `adapters.errors` and no others.
+
+The border is eleven obligatory methods in three roles; a chain may play all of them. What only some chains can do is a
+separate one-method ability, declared in the manifest. Two adapters never import each other.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NewType, Protocol
+
+from proofs.types import (
+    Assurance,
+    BlockRef,
+    ChainId,
+    Claim,
+    ClientId,
+    CommitmentStore,
+    Height,
+    Lane,
+    Packet,
+    Proven,
+    UntrustedProofs,
+    UntrustedUpdate,
+)
+from proofs.types import Sequence as PacketSequence
+
+SubmissionId = NewType("SubmissionId", str)
+"""The chain's own name of a submitted transaction, for example its hash in hex."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainStatus:
+    """Head and finality, read together. Hints until a light client has judged the block."""
+
+    head: BlockRef
+    finalized: BlockRef
+    finalized_time_s: int
+    """Timestamp of the finalized block, unix seconds."""
+    observed_at_s: float
+    """When we read it, unix seconds by our clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPacket:
+    """A packet that the chain says was sent. Untrusted: prove `Sent(packet)`."""
+
+    packet: Packet
+    height: Height
+    transaction: str
+    """The chain's name of the transaction, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenAcknowledgement:
+    """An acknowledgement that the chain says was written. Untrusted: prove `Acknowledged(...)`."""
+
+    sequence: PacketSequence
+    acknowledgements: tuple[bytes, ...]
+    height: Height
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested:
+    """Threshold signatures over a height of the proven chain and over the list of claims, in that list's order.
+
+    Format: ibc-go `attestations` (see `proofs.attestation`).
+    """
+
+    height: Height
+    time_s: int
+    state_signatures: tuple[bytes, ...]
+    packet_signatures: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Proven claims of one kind and one lane, on their way to the chain that must act on them.
+
+    `Sent` claims go to the lane's destination; `Acknowledged` and `NotReceived` go to its source.
+    """
+
+    lane: Lane
+    proven: tuple[Proven[Claim], ...]
+    attested: Attested
+    key: str
+    """Idempotency key: the same delivery always has the same key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Known to the chain or to its waiting room; nothing decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Included:
+    """In a block. Whether it had its effect is read from state (`outstanding`), never from here."""
+
+    at: BlockRef
+    succeeded: bool
+    detail: str
+    """The decoded revert reason when it did not succeed."""
+    fee: int
+    """What it cost, in the chain's smallest unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """No longer known to the chain, and cannot be included any more."""
+
+    detail: str
+
+
+SubmissionStatus = Pending | Included | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientView:
+    """A light client as its host chain holds it: what `doctor` compares with the configuration."""
+
+    kind: str
+    """`attestations`, ..."""
+    counterparty: ClientId
+    attestors: tuple[bytes, ...]
+    """Addresses, 20 bytes each, in the client's order."""
+    threshold: int
+    latest_height: Height
+    frozen: bool
+
+
+class Chain(ABC):
+    """What every adapter is. No I/O before `connect`; cancellation leaves it usable."""
+
+    chain_id: ChainId
+    """The configured identity; endpoints that serve another chain are never used."""
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Open endpoints and check their chain identity. Raises `TransportError` or `WrongChain`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release everything. Safe to call twice."""
+
+    @abstractmethod
+    async def status(self) -> ChainStatus:
+        """Return head and finalized block. The finalized height never goes back within one connection."""
+
+    @abstractmethod
+    async def block(self, height: Height) -> BlockRef:
+        """Return the block that is canonical at this height now. Raises `NotYetAvailable` above the head."""
+
+
+class SourceChain(Chain):
+    """A chain whose state is proven to others."""
+
+    store: CommitmentStore
+    """Where its commitments live: configuration."""
+
+    @abstractmethod
+    async def sent(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenPacket]:
+        """Return the packets of this lane sent in blocks `first` to `last` inclusive, by sequence, without gaps.
+
+        This chain is the lane's source. Raises `Reorged` when `last` left the chain, `MalformedReply` on a gap.
+        """
+
+    @abstractmethod
+    async def acknowledged(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenAcknowledgement]:
+        """Return the acknowledgements written for packets of this lane in these blocks, by height.
+
+        This chain is the lane's destination. Raises `Reorged` when `last` left the chain.
+        """
+
+    @abstractmethod
+    async def update(self, target: BlockRef) -> UntrustedUpdate:
+        """Return evidence for this block, for the family that the manifest names. Raises `Reorged`, `NoAgreement`."""
+
+    @abstractmethod
+    async def prove(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> UntrustedProofs:
+        """Return evidence for these claims in the state of block `at`, one per claim, in order.
+
+        A claim that this chain cannot prove gets evidence that will be rejected, never an error.
+        Raises `Reorged`, `Pruned`, `NotYetAvailable`.
+        """
+
+
+class DestinationChain(Chain):
+    """A chain that acts on proven claims."""
+
+    @abstractmethod
+    async def client(self, client: ClientId, at: BlockRef) -> ClientView:
+        """Return the light client as of block `at`. Raises `Refused` when there is none by that name."""
+
+    @abstractmethod
+    async def outstanding(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> Sequence[bool]:
+        """Say for each claim whether delivering it would still have an effect in the state of block `at`.
+
+        `Sent`: the packet has no receipt here. `Acknowledged`, `NotReceived`: its commitment still stands here.
+        """
+
+    @abstractmethod
+    async def submit(self, delivery: Delivery) -> SubmissionId:
+        """Hand the delivery to the chain and return without waiting for a block. One transaction per delivery.
+
+        Raises `Refused` with the decoded reason when simulation says that it would fail, `Underfunded`.
+        """
+
+    @abstractmethod
+    async def submissions(self, ids: Sequence[SubmissionId]) -> Sequence[SubmissionStatus]:
+        """Return what became of these submissions, in order. An unknown id is `Lost`."""
+
+
+class GatewayChain(SourceChain, DestinationChain, ABC):
+    """Both roles: what `build` of a plugin returns."""
+
+
+class HeadWatcher(ABC):
+    """Ability `heads`: the chain can wake us."""
+
+    @abstractmethod
+    def heads(self) -> AsyncIterator[None]:
+        """Yield once for each new head, best effort. It only wakes; state is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage:
+    """An application message to send along a lane (ERC-7786 on EVM)."""
+
+    lane: Lane
+    recipient: str
+    """The recipient on the destination, in the destination chain's own notation."""
+    payload: bytes
+    timeout_s: int
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendTransfer:
+    """A token transfer to send along a lane (ICS-20)."""
+
+    lane: Lane
+    denom: str
+    amount: int
+    """In the token's smallest unit."""
+    receiver: str
+    timeout_s: int
+
+
+class MessageSender(ABC):
+    """Ability `send`: the adapter can act for an application, with the configured signer."""
+
+    @abstractmethod
+    async def send(self, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[PacketSequence]:
+        """Send and wait until included. Return the sequence of each packet, in order. Raises `Refused`."""
+
+
+class Clock(Protocol):
+    """Time, handed in so that a simulation can own it."""
+
+    def now_s(self) -> float:
+        """Return unix seconds."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Signer(Protocol):
+    """One key. Adapters own none."""
+
+    @property
+    def address(self) -> bytes:
+        """20 bytes: the Ethereum-style address of the key."""
+
+    def sign(self, digest: bytes) -> bytes:
+        """Return a 65-byte signature r || s || v (v 27 or 28, low s) over 32 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What the host hands to an adapter."""
+
+    clock: Clock
+    signer: Signer | None
+    """Pays and signs transactions; None when the chain is only watched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightClientSpec:
+    """How this chain's blocks are judged: built from the chain's configuration, never from its answers."""
+
+    family: str
+    """Name in `proofs.registry`."""
+    params: Any
+    """The family's frozen params, with the chain's identity in them."""
+    assurance: Assurance
+    """What an accepted block is worth; below CONSENSUS a lane needs `unsafe = true`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterPlugin:
+    """The one object that an adapter package exports, by entry point `isthmus.adapters`."""
+
+    name: str
+    config_type: type[Any]
+    """A frozen dataclass; its field defaults are the only defaults. Fields of type `Secret` are references."""
+    build: Callable[[ChainId, Any, Resources], GatewayChain]
+    """(chain id, config, resources) -> chain. No I/O."""
+    light_client: Callable[[ChainId, Any], LightClientSpec]
+    """(chain id, config) -> how its blocks are judged."""
+    store: Callable[[ChainId, Any], CommitmentStore]
+    """(chain id, config) -> where its commitments live."""
+    check: Callable[[Any], Mapping[str, str]]
+    """(config) -> {key: what is wrong}. Beyond types; no I/O."""

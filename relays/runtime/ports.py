@@ -1,0 +1,49 @@
+"""What the runtime needs from its host: a store and attestors. The gateway implements both; simulations fake them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.api import Attested
+from proofs.types import Claim, Lane, Proven
+from relays.core.types import Changes, Cursor, Leg, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRecord:
+    """What a store knows of a lane: enough to go on after a crash. Everything in it can be rebuilt from the chains."""
+
+    cursors: Mapping[Leg, Cursor]
+    open: tuple[Message, ...]
+    """Messages that have not ended, by sequence."""
+
+
+class Store(Protocol):
+    """Durable memory of lanes. One writer; concurrent saves share a commit."""
+
+    async def load(self, lane: Lane) -> LaneRecord:
+        """Return the lane's cursors and open messages; empty for an unknown lane."""
+
+    async def save(self, lane: Lane, changes: Changes) -> None:
+        """Write the changes in one transaction and return when they are durable. Idempotent per sequence."""
+
+
+class AttestorsMissing(Exception):  # noqa: N818 - a condition to wait out, named for what it says
+    """Fewer attestors signed than the destination's client requires."""
+
+    def __init__(self, *, have: int, need: int, missing: Mapping[str, str]) -> None:
+        names = ", ".join(f"{name} ({why})" for name, why in sorted(missing.items()))
+        super().__init__(f"attestations {have} of {need}; missing: {names}")
+        self.have = have
+        self.need = need
+        self.missing = dict(missing)
+
+
+class Attestors(Protocol):
+    """The gateways that sign for a lane: this one and its peers."""
+
+    async def attest(self, lane: Lane, proven: Sequence[Proven[Claim]]) -> Attested:
+        """Return exactly `threshold` signatures over the block of `proven` and over the claims, in their order.
+
+        All of `proven` are at one block and of one kind. Raises `AttestorsMissing`.
+        """
