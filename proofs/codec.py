@@ -1,11 +1,12 @@
 """What a chain stores about a packet, and under which key: the commitments and paths of IBC v2.
 
-Pure hashing of typed data; nothing here says whether a chain really holds a commitment (`proofs.verify` does).
-All integers are hashed as eight big-endian bytes, the timeout included (the prose of ICS-4 says little-endian; ibc-go,
-the Solidity implementation and the test vectors say big). Callers that got a packet from outside call `check_packet`
-first: the other functions take its rules for granted.
+Pure hashing of typed data; nothing here says whether a chain really holds a commitment (`proofs.verify`
+does). All integers are hashed as eight big-endian bytes, the timeout included (the prose of ICS-4 says
+little-endian; ibc-go, the Solidity implementation and the test vectors say big). Callers that got a packet
+from outside call `check_packet` first: the other functions take its rules for granted.
 
-Implements: ICS-4 v2 (packet and acknowledgement commitments, universal error acknowledgement), ICS-24 v2 (paths).
+Implements: ICS-4 v2 (packet and acknowledgement commitments, universal error acknowledgement), ICS-24 v2
+(paths).
 """
 
 import re
@@ -45,7 +46,8 @@ def _payload_hash(payload: Payload) -> bytes:
 def packet_commitment(packet: Packet) -> bytes:
     """Return the 32 bytes that the source stores while the packet is on its way.
 
-    The sequence and the source client are bound by the path alone, so a verifier always builds the path itself.
+    The sequence and the source client are bound by the path alone, so a verifier always builds the path
+    itself.
     """
     payloads = _sha256(b"".join(map(_payload_hash, packet.payloads))).digest()
     timeout = _sha256(packet.timeout_s.to_bytes(8, "big")).digest()
@@ -76,7 +78,8 @@ def acknowledgement_path(destination_client: ClientId, sequence: Sequence) -> by
 def message_id(chain: ChainId, source_client: ClientId, sequence: Sequence) -> bytes:
     """Return the 32-byte id of a message, for people and APIs: chain, client and sequence name one packet for ever.
 
-    It is sha256 of the CAIP-2 id, a zero byte, the source client, a zero byte and the sequence as 8 big-endian bytes.
+    It is sha256 of the CAIP-2 id, a zero byte, the source client, a zero byte and the sequence as 8
+    big-endian bytes.
     """
     text = f"{chain}\0{source_client}\0".encode()
     return _sha256(text + sequence.to_bytes(8, "big")).digest()
@@ -139,7 +142,9 @@ def check_acknowledgements(packet: Packet, acknowledgements: tuple[bytes, ...]) 
             f"acknowledgements: expected {len(packet.payloads)}, one a payload, got {len(acknowledgements)}",
         )
     if not all(acknowledgements) or ERROR_ACKNOWLEDGEMENT in acknowledgements:
-        raise Refusal(Reason.MALFORMED, "acknowledgements: expected none empty and none the error acknowledgement")
+        raise Refusal(
+            Reason.MALFORMED, "acknowledgements: expected none empty and none the error acknowledgement"
+        )
     limits.check_at_most(
         "acknowledgement bytes", sum(map(len, acknowledgements)), limits.MAX_ACKNOWLEDGEMENT_TOTAL
     )

@@ -1,8 +1,8 @@
 """The two hash functions that the proofs here are made of, as plain functions of bytes.
 
-Not a registry of hashes: a family that hashes otherwise (SM3, BLAKE2) brings its own. `keccak256` is Ethereum's, the
-padding of the original submission, and not SHA3-256. Implemented by safe-pysha3 and by hashlib, the fastest wheels
-for short inputs.
+Not a registry of hashes: a family that hashes otherwise (SM3, BLAKE2) brings its own. `keccak256` is
+Ethereum's, the padding of the original submission, and not SHA3-256. Implemented by safe-pysha3 and by
+hashlib, the fastest wheels for short inputs.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Every cap of `proofs`, each with its reason. Inputs are measured against these before anything is hashed or decoded.
 
-A cap is a safety bound on what a stranger can make us do, not a policy: policies (fees, rates, amounts) live in the
-gateway's configuration and may only be tighter. Sizes are in bytes unless the name says otherwise.
+A cap is a safety bound on what a stranger can make us do, not a policy: policies (fees, rates, amounts)
+live in the gateway's configuration and may only be tighter. Sizes are in bytes unless the name says
+otherwise.
 """
 
 from proofs.verdict import Reason, Refusal

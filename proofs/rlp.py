@@ -1,8 +1,9 @@
 """Strict RLP: decodes canonical encodings only, and encodes.
 
-A value has exactly one encoding here: no leading zeros in lengths, no long form where the short one fits, no prefixed
-single byte below 0x80, no bytes left over. Anything else raises `Refusal(MALFORMED)`; too deep or too many items raise
-`Refusal(LIMIT)`. It knows nothing of what the items mean, except for integers (big-endian, minimal, zero is empty).
+A value has exactly one encoding here: no leading zeros in lengths, no long form where the short one fits,
+no prefixed single byte below 0x80, no bytes left over. Anything else raises `Refusal(MALFORMED)`; too deep
+or too many items raise `Refusal(LIMIT)`. It knows nothing of what the items mean, except for integers
+(big-endian, minimal, zero is empty).
 
 Implements: Ethereum Yellow Paper, appendix B.
 """

@@ -1,13 +1,15 @@
 """A binary Merkle tree over sorted keys, with proofs of membership and of absence: the store of the memory chain.
 
-Shape and domain separation are those of certificate transparency: leaf hashes start with 0x00, inner ones with 0x01,
-and the last node of an odd level moves up unpaired (no duplicated leaf). Two things are added. Leaves are sorted by
-key, so two neighbours prove that nothing lies between them. And the root binds the number of leaves and a domain (who
-owns the store), so no proof can claim another position, another size, or another owner:
-`root = sha256(0x02 || len(domain) || domain || count_be8 || top)`, where `top` of an empty tree is 32 zero bytes.
+Shape and domain separation are those of certificate transparency: leaf hashes start with 0x00, inner ones
+with 0x01, and the last node of an odd level moves up unpaired (no duplicated leaf). Two things are added.
+Leaves are sorted by key, so two neighbours prove that nothing lies between them. And the root binds the
+number of leaves and a domain (who owns the store), so no proof can claim another position, another size, or
+another owner: `root = sha256(0x02 || len(domain) || domain || count_be8 || top)`, where `top` of an empty
+tree is 32 zero bytes.
 
-An encoded proof is `count_be8` and then, for each of its entries (one for membership, up to two neighbours for
-absence), `index_be8 || len(key)_be2 || key || len(value)_be4 || value || siblings_be1 || 32 bytes each`.
+An encoded proof is `count_be8` and then, for each of its entries (one for membership, up to two neighbours
+for absence), `index_be8 || len(key)_be2 || key || len(value)_be4 || value || siblings_be1 || 32 bytes
+each`.
 
 Implements: RFC 6962, section 2.1 (hashing and audit paths).
 """
@@ -63,7 +65,9 @@ class Tree:
         """
         for key, value in entries.items():
             if not 0 < len(key) <= limits.MAX_TREE_KEY or not 0 < len(value) <= limits.MAX_TREE_VALUE:
-                raise ValueError(f"entry: key of {len(key)} and value of {len(value)} bytes, neither may be empty or over")
+                raise ValueError(
+                    f"entry: key of {len(key)} and value of {len(value)} bytes, neither may be empty or over"
+                )
         self._keys = sorted(entries)
         self._entries = dict(entries)
         self._levels = [[leaf_hash(key, entries[key]) for key in self._keys]]
@@ -116,7 +120,8 @@ def membership(root: bytes, key: bytes, proof: bytes, *, domain: bytes) -> bytes
 def absence(root: bytes, key: bytes, proof: bytes, *, domain: bytes) -> None:
     """Return nothing if the tree with this root and domain provably lacks `key`; raise `Refusal` otherwise.
 
-    The proof shows the neighbours between which the key would lie, or the one neighbour at an edge, or an empty tree.
+    The proof shows the neighbours between which the key would lie, or the one neighbour at an edge, or an
+    empty tree.
     """
     count, entries = _decode(proof)
     for entry in entries:
@@ -135,7 +140,9 @@ def absence(root: bytes, key: bytes, proof: bytes, *, domain: bytes) -> None:
         case _:
             holds = False
     if not holds:
-        raise Refusal(Reason.INCOMPLETE, f"key {key.hex()}: expected the neighbours around it, of {count} leaves")
+        raise Refusal(
+            Reason.INCOMPLETE, f"key {key.hex()}: expected the neighbours around it, of {count} leaves"
+        )
 
 
 def root_of_leaf(leaf: bytes, index: int, count: int, siblings: tuple[bytes, ...]) -> bytes:
@@ -174,7 +181,9 @@ class _Reader:
         """Return the next `size` bytes, or refuse."""
         piece = self._data[self._at : self._at + size]
         if len(piece) != size:
-            raise Refusal(Reason.MALFORMED, f"binary proof: expected {size} bytes at {self._at}, got {len(piece)}")
+            raise Refusal(
+                Reason.MALFORMED, f"binary proof: expected {size} bytes at {self._at}, got {len(piece)}"
+            )
         self._at += size
         return piece
 

@@ -1,13 +1,14 @@
 """Merkle-Patricia proofs: does the trie under a trusted root hold this value, or provably nothing, under this key?
 
-`membership` and `absence` are separate and never stand in for each other: a membership proof that ends nowhere is a
-refusal, not an empty value, and bytes that do not parse are a refusal, not an absence. Every node is hashed (the root
-too, however short), every encoding must be canonical, and every listed node must be used, in order. Proofs are in the
-form that `eth_getProof` gives: nodes from the root down; a node that is inlined in its parent (shorter than 32 bytes)
-is not listed again. Keys are used as given: state and storage tries want them hashed by the caller.
+`membership` and `absence` are separate and never stand in for each other: a membership proof that ends
+nowhere is a refusal, not an empty value, and bytes that do not parse are a refusal, not an absence. Every
+node is hashed (the root too, however short), every encoding must be canonical, and every listed node must
+be used, in order. Proofs are in the form that `eth_getProof` gives: nodes from the root down; a node that
+is inlined in its parent (shorter than 32 bytes) is not listed again. Keys are used as given: state and
+storage tries want them hashed by the caller.
 
-The ordinary branch (sixteen hashes or gaps, no value) is matched by one regular expression for each nibble, a strict
-grammar run in C; whatever else a node can be goes the plain way through `proofs.rlp`.
+The ordinary branch (sixteen hashes or gaps, no value) is matched by one regular expression for each nibble,
+a strict grammar run in C; whatever else a node can be goes the plain way through `proofs.rlp`.
 
 Implements: Ethereum Yellow Paper, appendices C (hex prefix) and D (trie).
 """
@@ -46,7 +47,8 @@ _BRANCH_PREFIXES = _branch_prefixes()
 class Trie:
     """One trie, known by its root. It remembers the hashes of nodes it has seen, so shared nodes are hashed once.
 
-    What it remembers is only `keccak256(node)`, a fact about bytes, never a verdict: each proof is walked in full.
+    What it remembers is only `keccak256(node)`, a fact about bytes, never a verdict: each proof is walked
+    in full.
     """
 
     __slots__ = ("_hashes", "root")
@@ -66,13 +68,16 @@ class Trie:
         """Return nothing if the trie provably holds no value under `key`; raise `Refusal` (`PRESENT` if it does)."""
         value = self._find(key, nodes)
         if value is not None:
-            raise Refusal(Reason.PRESENT, f"key {key.hex()}: expected nothing, proven value of {len(value)} bytes")
+            raise Refusal(
+                Reason.PRESENT, f"key {key.hex()}: expected nothing, proven value of {len(value)} bytes"
+            )
 
     def _find(self, key: bytes, nodes: tuple[bytes, ...]) -> bytes | None:
         """Return the value under `key`, or None if proven absent; refuse every other ending."""
         limits.check_nodes("trie proof", nodes, limits.MAX_PROOF_NODES)
         if self.root == EMPTY_TRIE_ROOT:
-            return _find_in_empty(nodes)
+            _check_empty(nodes)
+            return None
         path, at, want, hashes = key.hex(), 0, self.root, self._hashes
         size, last = len(path), len(nodes) - 1
         for index, node in enumerate(nodes):
@@ -80,7 +85,9 @@ class Trie:
             if node_hash is None:
                 node_hash = hashes[node] = keccak256(node)
             if node_hash != want:
-                raise Refusal(Reason.WRONG_HASH, f"node {index}: expected {want.hex()}, got {node_hash.hex()}")
+                raise Refusal(
+                    Reason.WRONG_HASH, f"node {index}: expected {want.hex()}, got {node_hash.hex()}"
+                )
             prefix = _BRANCH_PREFIXES.get(len(node))
             branch = None
             if at < size and prefix is not None and node.startswith(prefix):
@@ -95,7 +102,9 @@ class Trie:
                     raise Refusal(Reason.INCOMPLETE, f"nodes: expected {index + 1}, got {len(nodes)}")
                 return value
             want = child
-        raise Refusal(Reason.INCOMPLETE, f"nodes: expected one more, with hash {want.hex()}, got {len(nodes)}")
+        raise Refusal(
+            Reason.INCOMPLETE, f"nodes: expected one more, with hash {want.hex()}, got {len(nodes)}"
+        )
 
 
 def membership(root: bytes, key: bytes, nodes: tuple[bytes, ...]) -> bytes:
@@ -108,7 +117,7 @@ def absence(root: bytes, key: bytes, nodes: tuple[bytes, ...]) -> None:
     Trie(root).absence(key, nodes)
 
 
-def _find_in_empty(nodes: tuple[bytes, ...]) -> None:
+def _check_empty(nodes: tuple[bytes, ...]) -> None:
     """Accept the two forms in which clients prove that a trie is empty: no node, and the empty node."""
     if nodes not in ((), (_EMPTY_NODE,)):
         raise Refusal(Reason.INCOMPLETE, f"empty trie: expected no nodes, got {len(nodes)}")

@@ -1,0 +1,65 @@
+"""The explicit tables: which light clients and which proof formats exist. What is not listed here is not believed.
+
+The family is chosen by configuration (the type of the parameters); evidence that says it is for another
+family is refused, so an endpoint cannot pick the weaker judge.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from proofs.evm.storage import RouterStorage
+from proofs.lightclients import agreement, quorum
+from proofs.memory_tree import MemoryStore
+from proofs.types import Claim, CommitmentStore, TrustedState, UntrustedProof, UntrustedUpdate
+from proofs.verdict import Reason, Rejected, Verdict
+
+LightClientParams = agreement.AgreementParams | quorum.QuorumParams
+"""Parameters of any family; the chain's identity is in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightClient:
+    """One family: its parameters' type and its doorway."""
+
+    params_type: type[LightClientParams]
+    advance: Callable[[TrustedState | None, UntrustedUpdate, Any, float], Verdict[TrustedState]]
+
+
+class OpenStore(Protocol):
+    """A commitment store under one trusted root."""
+
+    def check(self, claim: Claim, untrusted_proof: UntrustedProof) -> None:
+        """Return nothing if the store proves the claim; raise `Refusal` otherwise."""
+
+
+LIGHT_CLIENTS: Mapping[str, LightClient] = MappingProxyType(
+    {
+        "agreement": LightClient(params_type=agreement.AgreementParams, advance=agreement.advance),
+        "quorum": LightClient(params_type=quorum.QuorumParams, advance=quorum.advance),
+    }
+)
+"""Name in `UntrustedUpdate.light_client` -> family."""
+
+PROOF_FORMATS: Mapping[str, Callable[[TrustedState, CommitmentStore, tuple[bytes, ...]], OpenStore]] = (
+    MappingProxyType({"evm-storage": RouterStorage, "memory-tree": MemoryStore})
+)
+"""Name in `CommitmentStore.format` -> opener, which checks the common nodes and raises `Refusal`."""
+
+
+def advance(
+    trusted: TrustedState | None, untrusted_update: UntrustedUpdate, params: LightClientParams, now_s: float
+) -> Verdict[TrustedState]:
+    """Judge an update with the configured light client; return its verdict. Never raises for any input.
+
+    `trusted` is the newest state trusted so far, or None at first start; `now_s` is our clock, unix seconds.
+    """
+    family = LIGHT_CLIENTS.get(untrusted_update.light_client)
+    if family is None or not isinstance(params, family.params_type):
+        return Rejected(
+            reason=Reason.WRONG_CHAIN,
+            detail=f"light client: expected the one for {type(params).__name__}, "
+            f"got {untrusted_update.light_client[:64]!r}",
+        )
+    return family.advance(trusted, untrusted_update, params, now_s)
