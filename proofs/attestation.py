@@ -60,7 +60,7 @@ def _check_uint64(what: str, value: int) -> None:
 
 
 def encode_state(height: Height, time_s: int) -> bytes:
-    """Return the 64 bytes of a state attestation; raise `ValueError` unless both numbers are uint64 above 0."""
+    """Return the 64 bytes of a state attestation; raise `ValueError` unless both are uint64 above 0."""
     _check_uint64("height", height)
     _check_uint64("time_s", time_s)
     return _word(height) + _word(time_s)
@@ -108,7 +108,7 @@ def _pair(claim: Claim) -> Pair:
 def check(
     attestors: Sequence[bytes], threshold: int, digest: bytes, signatures: Sequence[bytes]
 ) -> Verdict[tuple[bytes, ...]]:
-    """Judge a list of signatures over a digest as the destinations do; return the signers' addresses in list order.
+    """Judge signatures over a digest as the destinations do; return the signers' addresses in list order.
 
     Every signature must be valid, by a known attestor, and by another one than all before it: one bad
     signature rejects the list, so a collector filters first. Fewer than `threshold` good ones are
@@ -136,7 +136,7 @@ def _check_new_member(signer: bytes, attestors: Sequence[bytes], signers: Sequen
 
 
 def envelope_evm(data: bytes, signatures: Sequence[bytes]) -> bytes:
-    """Return `abi.encode` of the struct `(bytes attestationData, bytes[] signatures)`: the proof on EVM chains."""
+    """Return `abi.encode` of the struct `(bytes data, bytes[] signatures)`: the proof on EVM chains."""
     tails = [_abi_bytes(signature) for signature in signatures]
     offset, offsets = 32 * len(tails), []
     for tail in tails:

@@ -55,7 +55,7 @@ def packet_commitment(packet: Packet) -> bytes:
 
 
 def acknowledgement_commitment(acknowledgements: tuple[bytes, ...]) -> bytes:
-    """Return the 32 bytes that the destination stores for the acknowledgements of one packet, in payload order."""
+    """Return the 32 bytes that the destination stores for a packet's acknowledgements, in payload order."""
     hashes = b"".join([_sha256(acknowledgement).digest() for acknowledgement in acknowledgements])
     return _sha256(_VERSION + hashes).digest()
 
@@ -76,7 +76,7 @@ def acknowledgement_path(destination_client: ClientId, sequence: Sequence) -> by
 
 
 def message_id(chain: ChainId, source_client: ClientId, sequence: Sequence) -> bytes:
-    """Return the 32-byte id of a message, for people and APIs: chain, client and sequence name one packet for ever.
+    """Return the 32-byte id of a message: chain, client and sequence name one packet for ever.
 
     It is sha256 of the CAIP-2 id, a zero byte, the source client, a zero byte and the sequence as 8
     big-endian bytes.
@@ -111,7 +111,7 @@ def _check_uint64(what: str, value: int) -> None:
 
 
 def check_packet(packet: Packet) -> None:
-    """Check the rules that hold for a packet wherever it is (ICS-4 v2); raise `Refusal` that names the broken one."""
+    """Check the rules that hold for a packet anywhere (ICS-4 v2); raise `Refusal` naming the broken one."""
     _check_uint64("sequence", packet.sequence)
     _check_uint64("timeout_s", packet.timeout_s)
     check_client_id(packet.source_client)

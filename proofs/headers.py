@@ -1,4 +1,4 @@
-"""One view of block headers for light clients that work on any chain: which block, when, after which, with what root.
+"""One view of block headers for light clients that work on any chain: which block, when, what root.
 
 The table is explicit. A chain whose headers need more than this (validator sets, seals) has its own light
 client.

@@ -1,4 +1,4 @@
-"""The memory chain's own formats: its block header, and proofs in its commitment store (format `memory-tree`).
+"""The memory chain's formats: its block header, and proofs in its commitment store (`memory-tree`).
 
 The header is fixed-width and big-endian, made for hashing: `len(chain)_be1 || chain || height_be8 ||
 time_s_be8 || parent_hash (32) || root (32)`; its hash is sha256 of that. It names its chain, so a vote for

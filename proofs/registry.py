@@ -1,4 +1,4 @@
-"""The explicit tables: which light clients and which proof formats exist. What is not listed here is not believed.
+"""The explicit tables: which light clients and proof formats exist. What is not here is not believed.
 
 The family is chosen by configuration (the type of the parameters); evidence that says it is for another
 family is refused, so an endpoint cannot pick the weaker judge.

@@ -70,7 +70,7 @@ def _items(data: bytes, start: int, stop: int, depth: int, budget: list[int]) ->
 
 
 def decode(data: bytes) -> Item:
-    """Return the one item that `data` encodes, all of it; raise `Refusal` if the encoding is not the canonical one."""
+    """Return the one item that all of `data` encodes; raise `Refusal` if the encoding is not canonical."""
     if not data:
         _malformed("an item", 0)
     is_list, start, stop = _span(data, 0, len(data))
@@ -80,7 +80,7 @@ def decode(data: bytes) -> Item:
 
 
 def decode_list(data: bytes) -> list[Item]:
-    """Return the items of the list that `data` encodes; raise `Refusal` if it is a string or not canonical."""
+    """Return the items of the list that `data` encodes; raise `Refusal` for a string or other encodings."""
     item = decode(data)
     if isinstance(item, bytes):
         _malformed("a list", 0)
@@ -106,7 +106,7 @@ def as_list(item: Item, what: str, size: int | None = None) -> list[Item]:
 
 
 def as_int(item: Item, what: str, max_size: int = 8) -> int:
-    """Return an unsigned integer of at most `max_size` bytes; raise `Refusal` if it has a leading zero byte."""
+    """Return an unsigned integer of at most `max_size` bytes; raise `Refusal` for a leading zero byte."""
     data = as_bytes(item, what)
     if len(data) > max_size or data[:1] == b"\0":
         raise Refusal(Reason.MALFORMED, f"{what}: expected a minimal integer of at most {max_size} bytes")

@@ -28,7 +28,7 @@ def sign(private_key: bytes, digest: bytes) -> bytes:
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:
-    """Return the 20-byte address whose key made this signature over a 32-byte digest; raise `Refusal` if none did."""
+    """Return the 20-byte address whose key signed this 32-byte digest; raise `Refusal` if none did."""
     if len(signature) != 65 or signature[64] not in _RECOVERY_IDS:
         raise Refusal(
             Reason.BAD_SIGNATURE,

@@ -56,7 +56,7 @@ def verify(
 def _open(
     trusted: TrustedState, store: CommitmentStore, claims: Sequence[Claim], untrusted_proofs: UntrustedProofs
 ) -> OpenStore:
-    """Check what concerns the list as a whole; return the store under the trusted root, or raise `Refusal`."""
+    """Check what concerns the whole list; return the store under the trusted root, or raise `Refusal`."""
     if store.chain != trusted.block.chain:
         raise Refusal(Reason.WRONG_CHAIN, f"store: expected chain {trusted.block.chain}, got {store.chain}")
     if untrusted_proofs.at != trusted.block:

@@ -41,7 +41,7 @@ class EvmHeader:
 
 
 def decode(encoded: bytes) -> EvmHeader:
-    """Return the header that these RLP bytes are, with its recomputed hash; raise `Refusal` if they are none."""
+    """Return the header that these RLP bytes are, with its hash; raise `Refusal` if they are none."""
     limits.check_at_most("header bytes", len(encoded), limits.MAX_HEADER)
     items = rlp.decode_list(encoded)
     if not _MIN_ITEMS <= len(items) <= _MAX_ITEMS:

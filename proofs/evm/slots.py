@@ -1,4 +1,4 @@
-"""Where the router keeps what is proven: the storage slots of `adapters/evm/contracts/README.md`, as functions.
+"""Where the router keeps what is proven: the slots of `adapters/evm/contracts/README.md`, as functions.
 
 Nothing here reads or verifies. Slots are 32 bytes, before the hashing that a storage trie's key needs.
 """

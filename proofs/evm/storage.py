@@ -1,4 +1,4 @@
-"""Accounts and storage of an EVM state, and the proof format `evm-storage`: claims proven by the router's storage.
+"""Accounts and storage of an EVM state, and the proof format `evm-storage` over the router's storage.
 
 The account proof leads from the trusted state root to the router's storage root, each storage proof from
 there to one slot. Keys are always computed here, from the configured address and the packet itself, never
@@ -53,7 +53,7 @@ def decode_account(leaf: bytes) -> Account:
 
 
 def prove_account(state_root: bytes, address: bytes, nodes: tuple[bytes, ...]) -> Account:
-    """Return the account at a 20-byte address in this state; raise `Refusal` (`ABSENT` if there is provably none)."""
+    """Return the account at a 20-byte address in this state; raise `Refusal` (`ABSENT` if proven so)."""
     return decode_account(mpt.membership(state_root, keccak256(address), nodes))
 
 
@@ -136,7 +136,7 @@ class RouterStorage:
             )
 
     def _check_not_received(self, packet: Packet, nodes: tuple[bytes, ...]) -> None:
-        """Check that the packet's receipt bit is not set; the word may be absent or hold other packets' bits."""
+        """Check that the receipt bit is clear; the word may be absent or hold other packets' bits."""
         slot, mask = slots.receipt_word(packet.destination_client, packet.sequence)
         try:
             word = self._storage.word(slot, nodes)

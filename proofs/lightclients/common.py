@@ -1,4 +1,4 @@
-"""Checks that every light client over plain headers makes: the header is the block it claims to be, and it moves on.
+"""Checks of every light client over plain headers: it is the block it claims to be, and it moves on.
 
 Counting votes is the families' own business; nothing here adds trust.
 """
@@ -53,7 +53,7 @@ def check_follows(trusted: TrustedState | None, header: HeaderView, chain: Chain
     if header.height == block.height + 1 and header.parent_hash != block.hash:
         raise Refusal(
             Reason.CONTRADICTION,
-            f"height {header.height}: expected a child of {block.hash.hex()}, got one of {header.parent_hash.hex()}",
+            f"block {header.height}: expected parent {block.hash.hex()}, got {header.parent_hash.hex()}",
         )
     if header.time_s < trusted.time_s:
         raise Refusal(Reason.STALE, f"header: expected time {trusted.time_s} or later, got {header.time_s}")

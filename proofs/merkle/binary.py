@@ -1,4 +1,4 @@
-"""A binary Merkle tree over sorted keys, with proofs of membership and of absence: the store of the memory chain.
+"""A binary Merkle tree over sorted keys, with proofs of membership and absence: the memory chain's store.
 
 Shape and domain separation are those of certificate transparency: leaf hashes start with 0x00, inner ones
 with 0x01, and the last node of an odd level moves up unpaired (no duplicated leaf). Two things are added.
@@ -37,7 +37,7 @@ class _Entry:
 
 
 def leaf_hash(key: bytes, value: bytes) -> bytes:
-    """Return the hash of one leaf; the key's length is part of it, so key and value cannot flow into each other."""
+    """Return the hash of one leaf; the key's length is in it, so key and value cannot flow together."""
     return sha256(b"\0" + len(key).to_bytes(2, "big") + key + value)
 
 
@@ -77,7 +77,7 @@ class Tree:
         self.root = _bind(domain, len(self._keys), top)
 
     def prove_membership(self, key: bytes) -> bytes:
-        """Return the encoded proof that `key` has its value; raise `KeyError` if the tree does not hold it."""
+        """Return the encoded proof that `key` has its value; raise `KeyError` if it is not there."""
         if key not in self._entries:
             raise KeyError(key)
         return self._proof([bisect_left(self._keys, key)])
@@ -106,7 +106,7 @@ class Tree:
 
 
 def membership(root: bytes, key: bytes, proof: bytes, *, domain: bytes) -> bytes:
-    """Return the value that the tree with this root and domain holds under `key`; raise `Refusal` otherwise."""
+    """Return the value that the tree of this root and domain holds under `key`; raise `Refusal` otherwise."""
     count, entries = _decode(proof)
     if len(entries) != 1:
         raise Refusal(Reason.INCOMPLETE, f"membership: expected 1 leaf, got {len(entries)}")
@@ -146,7 +146,7 @@ def absence(root: bytes, key: bytes, proof: bytes, *, domain: bytes) -> None:
 
 
 def root_of_leaf(leaf: bytes, index: int, count: int, siblings: tuple[bytes, ...]) -> bytes:
-    """Return the top that this leaf at this index of `count` leads to; raise `Refusal` if the path does not fit."""
+    """Return the top that this leaf at this index of `count` leads to; raise `Refusal` on a misfit."""
     if not 0 < count <= limits.MAX_TREE_LEAVES or not 0 <= index < count:
         raise Refusal(Reason.LIMIT, f"leaf: expected an index below the count, got {index} of {count}")
     node, used, last = leaf, 0, count - 1

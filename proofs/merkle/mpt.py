@@ -1,4 +1,4 @@
-"""Merkle-Patricia proofs: does the trie under a trusted root hold this value, or provably nothing, under this key?
+"""Merkle-Patricia proofs: what does the trie of a trusted root hold under this key, or provably nothing?
 
 `membership` and `absence` are separate and never stand in for each other: a membership proof that ends
 nowhere is a refusal, not an empty value, and bytes that do not parse are a refusal, not an absence. Every
@@ -31,11 +31,11 @@ def _branch_matcher(nibble: int) -> Callable[[bytes, int], re.Match[bytes] | Non
 
 
 _BRANCHES = {f"{nibble:x}": _branch_matcher(nibble) for nibble in range(16)}
-"""For each nibble, the matcher of a branch's payload: its group is the hash of that nibble's child, or nothing."""
+"""For each nibble, the matcher of a branch's payload: its group is that nibble's child, or nothing."""
 
 
 def _branch_prefixes() -> dict[int, bytes]:
-    """Return, by the size of an ordinary branch with 2 to 16 children, the list prefix that this size demands."""
+    """Return, by the size of an ordinary branch of 2 to 16 children, the list prefix that it demands."""
     payloads = [17 + 32 * children for children in range(2, 17)]
     prefixes = [rlp.encode([b"\x01"] * payload)[:-payload] for payload in payloads]
     return {len(prefix) + payload: prefix for prefix, payload in zip(prefixes, payloads, strict=True)}
@@ -45,7 +45,7 @@ _BRANCH_PREFIXES = _branch_prefixes()
 
 
 class Trie:
-    """One trie, known by its root. It remembers the hashes of nodes it has seen, so shared nodes are hashed once.
+    """One trie, known by its root. It remembers the hashes of nodes, so shared nodes are hashed once.
 
     What it remembers is only `keccak256(node)`, a fact about bytes, never a verdict: each proof is walked
     in full.
@@ -65,7 +65,7 @@ class Trie:
         return value
 
     def absence(self, key: bytes, nodes: tuple[bytes, ...]) -> None:
-        """Return nothing if the trie provably holds no value under `key`; raise `Refusal` (`PRESENT` if it does)."""
+        """Return nothing if the trie provably lacks `key`; raise `Refusal` (`PRESENT` if it has it)."""
         value = self._find(key, nodes)
         if value is not None:
             raise Refusal(
@@ -108,12 +108,12 @@ class Trie:
 
 
 def membership(root: bytes, key: bytes, nodes: tuple[bytes, ...]) -> bytes:
-    """Return the value that the trie with this root holds under `key`; raise `Refusal` (`ABSENT` if proven so)."""
+    """Return what the trie of this root holds under `key`; raise `Refusal` (`ABSENT` if proven so)."""
     return Trie(root).membership(key, nodes)
 
 
 def absence(root: bytes, key: bytes, nodes: tuple[bytes, ...]) -> None:
-    """Return nothing if the trie with this root provably holds no value under `key`; raise `Refusal` otherwise."""
+    """Return nothing if the trie of this root provably lacks `key`; raise `Refusal` otherwise."""
     Trie(root).absence(key, nodes)
 
 
@@ -157,7 +157,7 @@ def _malformed(detail: str) -> NoReturn:
 
 
 def _check_branch(items: list[rlp.Item]) -> list[rlp.Item]:
-    """Return the items of a branch; each child must be a hash, an inlined node or nothing, and two must be used."""
+    """Return a branch's items; a child is a hash, an inlined node or nothing, and two slots are in use."""
     for child in items[:16]:
         _check_child(child)
     rlp.as_bytes(items[16], "branch value")
@@ -196,7 +196,7 @@ def _check_child(child: rlp.Item) -> None:
 
 
 def _hex_prefix(encoded: bytes) -> tuple[str, bool]:
-    """Return (nibbles as hexadecimal text, is leaf) of a compact path; refuse flags and padding other than the five."""
+    """Return (nibbles as hexadecimal text, is leaf) of a compact path; refuse other flags and padding."""
     text = encoded.hex()
     flag = text[:1]
     if flag in ("1", "3"):

@@ -1,4 +1,4 @@
-"""Light client `agreement`: a block is believed because enough independent endpoints report it. See README.md."""
+"""Light client `agreement`: a block is believed because enough endpoints report it. See README.md."""
 
 from proofs.lightclients.agreement.advance import advance
 from proofs.lightclients.agreement.types import AgreementParams

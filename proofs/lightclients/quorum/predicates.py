@@ -1,4 +1,4 @@
-"""Who signed: every vote must be a valid signature, over the recomputed hash, by the known signer it is filed under."""
+"""Who signed: every vote is a signature over the recomputed hash, by the signer it is filed under."""
 
 from collections.abc import Mapping
 

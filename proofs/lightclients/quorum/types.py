@@ -10,7 +10,8 @@ from proofs.types import ChainId
 class QuorumParams:
     """Who signs, and how many must. Raises `ValueError` for parameters that could never be met.
 
-    Headers are in the memory encoding, which names the chain: a signature over another chain's header is worthless here.
+    Headers are in the memory encoding, which names the chain: a signature over another chain's header is
+    worthless here.
     """
 
     chain: ChainId
