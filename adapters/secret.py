@@ -1,7 +1,7 @@
-"""A reference to a secret in a configuration: never the secret itself. Adapters use it as the type of a config field.
+"""A reference to a secret in a configuration: never the secret itself. The type of secret config fields.
 
-`env:NAME` names an environment variable, `file:PATH` a file. The value is read when it is needed (`reveal`) and is not
-kept. Signing keys are not secrets of this kind: adapters are handed a `Signer`.
+`env:NAME` names an environment variable, `file:PATH` a file. The value is read when it is needed (`reveal`)
+and is not kept. Signing keys are not secrets of this kind: adapters are handed a `Signer`.
 """
 
 import os
@@ -31,7 +31,7 @@ class Secret:
             case "file":
                 value = _read(Path(where))
             case _:
-                raise SecretUnavailableError(f"expected env:NAME or file:PATH, got a reference of kind {kind!r}")
+                raise SecretUnavailableError("expected env:NAME or file:PATH, got something else")
         if not value.strip():
             raise SecretUnavailableError(f"{kind}:{where} is empty or not set")
         return value.strip()

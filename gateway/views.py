@@ -1,8 +1,9 @@
 """What is shown: one set of frozen records for the HTTP API, the command line and the page alike.
 
-Plain data: text, numbers, tuples of records, `None` for "not known". Times are unix seconds, heights are block numbers
-of the chain named beside them, bytes are lowercase hex with `0x`, chains are CAIP-2, addresses of EVM chains ERC-7828.
-Who fills them in is `gateway.reader`; who words them is `gateway.explain`; nothing here reads or decides.
+Plain data: text, numbers, tuples of records, `None` for "not known". Times are unix seconds, heights are
+block numbers of the chain named beside them, bytes are lowercase hex with `0x`, chains are CAIP-2, addresses
+of EVM chains ERC-7828. Who fills them in is `gateway.reader`; who words them is `gateway.explain`; nothing
+here reads or decides.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The configuration, as frozen data. The field defaults are the only defaults; units are in the names.
 
-What may be written in the TOML file is exactly this: tables are dataclasses, arrays of tables are tuples, a key that is
-not a field is a mistake. `load.py` fills it in, `check.py` says what does not fit together. A chain's own section
-(`[chains.config]`) belongs to its adapter and becomes `ChainConfig.config`.
+What may be written in the TOML file is exactly this: tables are dataclasses, arrays of tables are tuples, a
+key that is not a field is a mistake. `load.py` fills it in, `check.py` says what does not fit together. A
+chain's own section (`[chains.config]`) belongs to its adapter and becomes `ChainConfig.config`.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
-from adapters.secret import Secret
 from msgspec import Meta
+
+from adapters.secret import Secret
 from proofs.types import ChainId, ClientId, Lane
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 """A name that people give: of a gateway, a peer, a key."""
+
+
+_PASSWORD = Secret("env:ISTHMUS_PASSWORD")
 
 
 class Scope(Enum):
@@ -76,7 +80,7 @@ class ApiConfig:
 class StoreConfig:
     """`[store]`: where messages and cursors are kept."""
 
-    file: Path = Path("isthmus.db")
+    file: Path = field(default=Path("isthmus.db"), metadata={"within": "data"})
     """SQLite database, relative to `gateway.data`."""
 
 
@@ -84,9 +88,9 @@ class StoreConfig:
 class KeystoreConfig:
     """`[keystore]`: encrypted keys (V3 JSON files)."""
 
-    directory: Path = Path("keystore")
+    directory: Path = field(default=Path("keystore"), metadata={"within": "data"})
     """Relative to `gateway.data`."""
-    password: Secret = Secret("env:ISTHMUS_PASSWORD")
+    password: Secret = _PASSWORD
     master: Name = "master"
     """Key file of the seed from which this gateway's attestor keys are derived."""
 
@@ -150,7 +154,7 @@ class LaneConfig:
     """How many attestors the destination's client asks for."""
     attestors: Annotated[tuple[AttestorConfig, ...], Meta(min_length=1, max_length=64)]
     unsafe: bool = False
-    """Allow a threshold of one, or a chain whose consensus is not verified. Shown wherever the lane is shown."""
+    """Allow a threshold of one, or a chain whose consensus is not verified."""
     takeover_s: Annotated[float, Meta(ge=0, le=3600)] = 15.0
     """How long the next gateway in rank waits before it delivers in our place."""
     limits: LimitsConfig = LimitsConfig()
@@ -181,9 +185,17 @@ class Config:
     """Everything that one gateway is told."""
 
     gateway: SelfConfig
-    chains: Annotated[tuple[ChainConfig, ...], Meta(min_length=1, max_length=256)]
-    lanes: Annotated[tuple[LaneConfig, ...], Meta(max_length=1024)] = ()
+    chains: tuple[ChainConfig, ...]
+    lanes: tuple[LaneConfig, ...] = ()
     api: ApiConfig = ApiConfig()
     store: StoreConfig = StoreConfig()
     keystore: KeystoreConfig = KeystoreConfig()
     peers: Mapping[str, PeerConfig] = field(default_factory=dict)
+
+    def store_file(self) -> Path:
+        """Return where the database is."""
+        return self.gateway.data / self.store.file
+
+    def keystore_directory(self) -> Path:
+        """Return where the keys are."""
+        return self.gateway.data / self.keystore.directory

@@ -1,0 +1,182 @@
+"""What does not fit together in a configuration whose single values are fine. Pure: no file, no network.
+
+The rules of trust live here: a lane whose threshold is one, or whose chains' consensus nobody verifies, is
+refused unless it says `unsafe = true`; attestor keys are never shared between lanes, because the attestation
+format names neither the source chain nor the lane.
+"""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.api import AdapterPlugin
+from gateway.config.diagnostics import Findings, nearest
+from gateway.config.schema import ApiConfig, ChainConfig, LaneConfig, PeerConfig, SelfConfig
+from proofs.types import Assurance
+
+_CAIP2 = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The sections that could be made, with their places in the file; broken ones are left out."""
+
+    gateway: SelfConfig | None
+    api: ApiConfig | None
+    chains: tuple[tuple[int, ChainConfig], ...]
+    lanes: tuple[tuple[int, LaneConfig], ...]
+    peers: Mapping[str, PeerConfig]
+    declared_chains: tuple[str, ...]
+    """Ids of all chains in the file, broken ones included, so that one mistake is reported once."""
+    declared_peers: frozenset[str]
+
+
+def check(parts: Parts, plugins: Mapping[str, AdapterPlugin], findings: Findings) -> None:
+    """Note everything that does not fit together."""
+    _check_chains(parts, findings)
+    _check_api(parts, findings)
+    _check_peers(parts, findings)
+    for index, lane in parts.lanes:
+        key = f"lanes[{index}]"
+        _check_ends(lane, key, parts, findings)
+        _check_attestors(lane, key, parts, findings)
+        _check_unsafe(lane, key, unsafe_because(lane, parts.chains, plugins), findings)
+    _check_lanes_together(parts, findings)
+
+
+def unsafe_because(
+    lane: LaneConfig, chains: tuple[tuple[int, ChainConfig], ...], plugins: Mapping[str, AdapterPlugin]
+) -> str:
+    """Return what messages of this lane are not protected from, empty when it is safe."""
+    reasons = []
+    if lane.threshold == 1:
+        reasons.append(f"one key of {len(lane.attestors)} suffices to forge a message")
+    for _, chain in chains:
+        if chain.id in (lane.source.chain, lane.destination.chain):
+            spec = plugins[chain.adapter].light_client(chain.id, chain.config)
+            if spec.assurance is not Assurance.CONSENSUS:
+                reasons.append(f"the consensus of {chain.id} is not verified ({spec.family})")
+    return "; ".join(reasons)
+
+
+def _check_chains(parts: Parts, findings: Findings) -> None:
+    counts = Counter(parts.declared_chains)
+    for name, count in counts.items():
+        if count > 1:
+            findings.error("chains", f"{count} chains have the id {name}, expected one")
+    for index, chain in parts.chains:
+        if not _CAIP2.fullmatch(chain.id):
+            findings.error(
+                f"chains[{index}].id", f"expected a CAIP-2 id, got {chain.id!r}", "for example eip155:1"
+            )
+
+
+def _check_api(parts: Parts, findings: Findings) -> None:
+    if parts.api is None:
+        return
+    host, _, port = parts.api.listen.rpartition(":")
+    if int(port) > 65535:
+        findings.error("api.listen", f"expected a port up to 65535, got {port}")
+    for what in ("name", "hash"):
+        for value, count in Counter(getattr(key, what) for key in parts.api.keys).items():
+            if count > 1:
+                shown = f" {value!r}" if what == "name" else ""
+                findings.error("api.keys", f"{count} keys have the same {what}{shown}, expected one")
+    if parts.api.public_read and not _is_loopback(host):
+        findings.warning(
+            "api.listen", f"everybody who reaches {host} can read all messages", "public_read = false"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_peers(parts: Parts, findings: Findings) -> None:
+    if parts.gateway is not None and parts.gateway.name in parts.declared_peers:
+        findings.error(f"peers.{parts.gateway.name}", "this gateway is not its own peer", "remove it")
+    first: dict[str, str] = {}
+    for name, peer in parts.peers.items():
+        if peer.url in first:
+            findings.error(
+                f"peers.{name}.url", f"{first[peer.url]} has the same URL: one host is one attestor"
+            )
+        first.setdefault(peer.url, name)
+    used = {attestor.name for _, lane in parts.lanes for attestor in lane.attestors}
+    for name in parts.declared_peers - used:
+        findings.warning(f"peers.{name}", "signs for no lane", nearest(name, used))
+
+
+def _check_ends(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
+    for side, end in (("from", lane.source), ("to", lane.destination)):
+        if end.chain not in parts.declared_chains:
+            hint = nearest(end.chain, parts.declared_chains)
+            findings.error(f"{key}.{side}.chain", f"no chain has the id {end.chain!r}", hint)
+        if not re.fullmatch(r"[A-Za-z0-9.+_#\[\]<>-]{1,64}", end.client):
+            findings.error(f"{key}.{side}.client", f"expected an ICS-24 identifier, got {end.client!r}")
+    if lane.source.chain == lane.destination.chain:
+        findings.error(
+            f"{key}.to.chain", f"expected another chain than {lane.source.chain}, where the lane begins"
+        )
+
+
+def _check_attestors(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
+    names = [attestor.name for attestor in lane.attestors]
+    if lane.threshold > len(names):
+        findings.error(
+            f"{key}.threshold",
+            f"expected at most {len(names)}, the number of attestors, got {lane.threshold}",
+        )
+    elif lane.threshold == len(names) > 1:
+        findings.warning(
+            f"{key}.threshold", f"{len(names)} of {len(names)}: the loss of one attestor stops the lane"
+        )
+    for name, count in Counter(names).items():
+        if count > 1:
+            findings.error(f"{key}.attestors", f"{name} is listed {count} times, expected once")
+    own = parts.gateway.name if parts.gateway is not None else None
+    if own is not None and own not in names:
+        findings.error(f"{key}.attestors", f"this gateway, {own!r}, is not among them: {', '.join(names)}")
+    for index, name in enumerate(names):
+        if own is not None and name not in parts.declared_peers | {own}:
+            hint = nearest(name, parts.declared_peers | {own})
+            findings.error(f"{key}.attestors[{index}].name", f"no [peers.{name}] says how to reach it", hint)
+
+
+def _check_unsafe(lane: LaneConfig, key: str, because: str, findings: Findings) -> None:
+    if because and not lane.unsafe:
+        findings.error(
+            key, f"refused: {because}", "if that is what you want, say so with unsafe = true in this lane"
+        )
+    if lane.unsafe and not because:
+        findings.warning(f"{key}.unsafe", "nothing about this lane is unsafe", "remove it")
+
+
+def _check_lanes_together(parts: Parts, findings: Findings) -> None:
+    lanes: dict[str, int] = {}
+    addresses: dict[str, int] = {}
+    for index, entry in parts.lanes:
+        text = str(entry.lane())
+        if text in lanes:
+            findings.error(f"lanes[{index}]", f"the same lane as lanes[{lanes[text]}]: {text}")
+            continue
+        lanes[text] = index
+        for place, attestor in enumerate(entry.attestors):
+            owner = addresses.setdefault(attestor.address.lower(), index)
+            at = f"lanes[{index}].attestors[{place}].address"
+            if owner != index:
+                hint = "a signature would be valid on both; derive one key per lane: isthmus signer attestor"
+                findings.error(at, f"the key {attestor.address} is also used by lanes[{owner}]", hint)
+            elif sum(other.address.lower() == attestor.address.lower() for other in entry.attestors) > 1:
+                findings.error(at, f"the key {attestor.address} is used twice in this lane")
+    for index, entry in parts.lanes:
+        if str(entry.lane().reverse()) not in lanes:
+            findings.error(
+                f"lanes[{index}]",
+                f"the lane back is missing, it attests the acknowledgements: {entry.lane().reverse()}",
+            )

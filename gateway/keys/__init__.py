@@ -1,0 +1,1 @@
+"""Keys: encrypted keystore, signers, attestor keys derived per lane, hashed API keys."""
