@@ -1,9 +1,9 @@
 """The vocabulary of Isthmus: what travels, between which chains, and what may be believed about it.
 
-Read this file first. A **packet** (IBC v2, ICS-4 v2) travels along a **lane** (one direction between two chains).
-A **claim** says something about a packet that a chain's state can prove: it was `Sent`, it was `Acknowledged`, it was
-`NotReceived` in time. Evidence arrives as `Untrusted...` and stays so until `proofs.verify` turns a claim into
-`Proven[...]`, the only thing that a destination accepts.
+Read this file first. A **packet** (IBC v2, ICS-4 v2) travels along a **lane** (one direction between two
+chains). A **claim** says something about a packet that a chain's state can prove: it was `Sent`, it was
+`Acknowledged`, it was `NotReceived` in time. Evidence arrives as `Untrusted...` and stays so until
+`proofs.verify` turns a claim into `Proven[...]`, the only thing that a destination accepts.
 
 This module holds data, no behaviour: hashing is in `proofs.codec`, identifiers in `proofs.ids`, judging in
 `proofs.verify`. Trust cannot be made here: `Proven` has a seal that only `proofs.verify` holds.

@@ -1,7 +1,7 @@
 """The answer of every judge: `Accepted`, `NotEnoughTrust` or `Rejected`. A lie is expected input, not an exception.
 
-Inside `proofs`, predicates raise `Refusal`; the doorways (`verify`, `advance`) turn it into `Rejected`. Nothing here
-says whose fault it is or what to do next: that is for `relays`.
+Inside `proofs`, predicates raise `Refusal`; the doorways (`verify`, `advance`) turn it into `Rejected`.
+Nothing here says whose fault it is or what to do next: that is for `relays`.
 """
 
 from dataclasses import dataclass

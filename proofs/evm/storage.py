@@ -8,6 +8,7 @@ the batch, and it must hash to the slot that its own number names.
 Implements: EIP-1186 (proofs), Yellow Paper 4.1 (accounts); slots by `proofs.evm.slots`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -146,6 +147,13 @@ class RouterStorage:
             raise
         if word & mask:
             raise Refusal(Reason.PRESENT, f"sequence {packet.sequence}: expected no receipt, its bit is set")
+
+
+def encode_ack_batch(sequences: Sequence[int], commitments: Sequence[bytes]) -> bytes:
+    """Return `abi.encode(uint64[], bytes32[])` of one batch, whose keccak256 the router stores."""
+    count = len(sequences)
+    head = [0x40, 0x60 + _WORD * count, count, *sequences, count]
+    return b"".join([*map(_to_word, head), *commitments])
 
 
 def decode_ack_batch(encoded: bytes) -> dict[int, bytes]:
