@@ -45,7 +45,7 @@ class Lane:
 
     source: ChainId
     source_client: ClientId
-    """The client on the source that tracks the destination: acknowledgements and timeouts are proven to it."""
+    """The client on the source that tracks the destination: answers and timeouts are proven to it."""
     destination: ChainId
     destination_client: ClientId
     """The client on the destination that tracks the source: packets are proven to it."""

@@ -1,4 +1,4 @@
-"""The answer of every judge: `Accepted`, `NotEnoughTrust` or `Rejected`. A lie is expected input, not an exception.
+"""The answer of every judge: `Accepted`, `NotEnoughTrust` or `Rejected`. A lie is expected, not exceptional.
 
 Inside `proofs`, predicates raise `Refusal`; the doorways (`verify`, `advance`) turn it into `Rejected`.
 Nothing here says whose fault it is or what to do next: that is for `relays`.
