@@ -3,23 +3,36 @@ pragma solidity ^0.8.30;
 
 import {IERC7786GatewaySource} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
 
+/// @notice A message whose recipient failed.
+struct StoredMessage {
+    /// ERC-7930 interoperable address.
+    bytes sender;
+    address recipient;
+    bytes payload;
+    /// A retry must bring at least this much gas.
+    uint64 gasLimit;
+    /// Unix seconds; 0 for none.
+    uint64 deliverBefore;
+}
+
 /// @title ERC-7786 gateway on IBC v2: port "erc7786", version "1", encoding "application/x-isthmus-erc7786".
 /// @notice Packet value: `0x01 || gasLimit (8 bytes) || deliverBefore (8, unix seconds, 0 = none) || length of sender (1)
 /// || sender || length of recipient (1) || recipient || payload`. Sender and recipient are plain addresses in the form of their own
 /// chain; which chain is said by the clients, never by the message.
 interface IErc7786Gateway is IERC7786GatewaySource {
-    /// @notice The packet that carries message `sendId`. `sendId` is keccak256(keccak256(client id) || sequence (8 bytes)).
-    event MessagePosted(bytes32 indexed sendId, string clientId, uint64 sequence);
+    /// @notice The packet that carries message `messageId`, which is keccak256(keccak256(client id) || sequence (8 bytes)).
+    event MessagePosted(bytes32 indexed messageId, string clientId, uint64 sequence);
     /// @notice The recipient failed; the message waits here for `retry`.
-    event MessageStored(bytes32 indexed receiveId, bytes sender, address recipient, bytes payload, uint64 deliverBefore);
+    event MessageStored(bytes32 indexed receiveId, StoredMessage message);
     event MessageRetried(bytes32 indexed receiveId);
     /// @notice On the source: the message was delivered (1), stored for a retry (2), failed (3) or timed out (4).
-    event MessageSettled(bytes32 indexed sendId, uint8 outcome);
+    event MessageSettled(bytes32 indexed messageId, uint8 outcome);
     event ChainLinked(bytes chain, string clientId);
 
     error ValueNotSupported(uint256 value);
     error UnsupportedChain(bytes chain);
     error UnsupportedClient(string clientId);
+    error ClientAlreadyLinked(string clientId);
     error NonCanonicalAddress(bytes interoperableAddress);
     error InvalidRecipient(bytes recipient);
     error PayloadTooLarge(uint256 maximum, uint256 actual);
@@ -30,6 +43,7 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     error WrongRoute();
     error OnlyRouter(address caller);
     error DeadlinePassed(uint256 deadline);
+    error NotEnoughGas(uint256 required, uint256 available);
     error NothingToRetry(bytes32 receiveId);
     error RecipientFailed();
 
@@ -37,8 +51,7 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     function linkChain(bytes calldata chain, string calldata clientId) external;
 
     /// @notice Tries a stored message again, with all the gas of the call. Anyone may call it; it has one effect.
-    function retry(bytes32 receiveId, bytes calldata sender, address recipient, bytes calldata payload, uint64 deliverBefore)
-        external;
+    function retry(bytes32 receiveId, StoredMessage calldata message) external;
 
     /// @notice The client for a chain; empty when not linked.
     function clientOf(bytes calldata chain) external view returns (string memory);
@@ -46,6 +59,6 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     /// @notice The chain behind a client; empty when not linked.
     function chainOf(string calldata clientId) external view returns (bytes memory);
 
-    /// @notice keccak256 of what waits under this id; zero when nothing does.
+    /// @notice keccak256 of the encoded `StoredMessage` that waits under this id; zero when nothing does.
     function stored(bytes32 receiveId) external view returns (bytes32);
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {AppCall} from "./AppCall.sol";
+import {Ics24} from "./Ics24.sol";
+
+/// @title The acknowledgements of one batch while it is delivered.
+/// @notice Equal acknowledgements that follow each other are kept, and hashed, once.
+library AckLog {
+    struct Log {
+        uint64[] sequences;
+        bytes32[] commitments;
+        bytes ackIndex;
+        bytes[] acks;
+        /// Room for what an application returns.
+        bytes space;
+        /// How many entries of `acks` are in use, and keccak256 and commitment of the last of them.
+        uint256 used;
+        bytes32 lastHash;
+        bytes32 lastCommitment;
+        /// Entries so far.
+        uint256 count;
+    }
+
+    function open(uint256 packets) internal pure returns (Log memory log) {
+        log.sequences = new uint64[](packets);
+        log.commitments = new bytes32[](packets);
+        log.ackIndex = new bytes(packets);
+        log.acks = new bytes[](packets);
+        log.space = new bytes(AppCall.RETURN_SPACE);
+    }
+
+    /// @param start Where the acknowledgement begins in memory; it is copied when it is a new one.
+    function add(Log memory log, uint64 sequence, uint256 start, uint256 length) internal pure {
+        bytes32 hash;
+        assembly ("memory-safe") {
+            hash := keccak256(start, length)
+        }
+        if (hash != log.lastHash) _addAck(log, hash, start, length);
+        uint256 i = log.count;
+        log.sequences[i] = sequence;
+        log.commitments[i] = log.lastCommitment;
+        log.ackIndex[i] = bytes1(uint8(log.used - 1));
+        log.count = i + 1;
+    }
+
+    /// @notice The acknowledgement of a packet whose application failed.
+    function addError(Log memory log, uint64 sequence) internal pure {
+        bytes memory ack = abi.encodePacked(Ics24.ERROR_ACK);
+        uint256 start;
+        assembly ("memory-safe") {
+            start := add(ack, 0x20)
+        }
+        add(log, sequence, start, ack.length);
+    }
+
+    /// @notice What the router stores for the batch.
+    function digest(Log memory log) internal pure returns (bytes32) {
+        return keccak256(abi.encode(log.sequences, log.commitments));
+    }
+
+    /// @notice The different acknowledgements, in order of first use.
+    function distinct(Log memory log) internal pure returns (bytes[] memory acks) {
+        acks = log.acks;
+        uint256 used = log.used;
+        assembly ("memory-safe") {
+            mstore(acks, used)
+        }
+    }
+
+    function _addAck(Log memory log, bytes32 hash, uint256 start, uint256 length) private pure {
+        bytes memory ack = new bytes(length);
+        assembly ("memory-safe") {
+            mcopy(add(ack, 0x20), start, length)
+        }
+        log.acks[log.used] = ack;
+        log.used += 1;
+        log.lastHash = hash;
+        log.lastCommitment = Ics24.ackCommitment(ack);
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Batch, Group, IRouter} from "./IRouter.sol";
+
+/// @notice One word for each packet of a batch: sequence (8 bytes), timeout (8), length of its own part of the value (4), zero (12).
+type Head is bytes32;
+
+using {sequence, timeout, tailLength} for Head global;
+
+function sequence(Head head) pure returns (uint64) {
+    return uint64(uint256(Head.unwrap(head)) >> 192);
+}
+
+function timeout(Head head) pure returns (uint64) {
+    return uint64(uint256(Head.unwrap(head)) >> 128);
+}
+
+function tailLength(Head head) pure returns (uint256) {
+    return uint32(uint256(Head.unwrap(head)) >> 96);
+}
+
+/// @title Checks a batch as a whole, and lays its values out in memory one after the other.
+library BatchReader {
+    /// @notice Packets of one batch: one bit of a word for each, and a gas bill that fits a block.
+    uint256 internal constant MAX_PACKETS = 256;
+
+    /// @dev Room for one value: the group's prefix is already there, each packet's tail is written behind it.
+    struct ValueSpace {
+        uint256 start;
+        uint256 prefixLength;
+    }
+
+    /// @notice The heads of all groups in order, checked: 1 to 256, no sequence 0, unused bytes zero, tails consumed exactly.
+    function heads(Batch calldata batch) internal pure returns (Head[] memory all) {
+        uint256 total = 0;
+        for (uint256 g = 0; g < batch.groups.length; ++g) {
+            total += batch.groups[g].heads.length;
+        }
+        require(total <= MAX_PACKETS, IRouter.TooManyPackets(MAX_PACKETS, total));
+        require(total != 0, IRouter.MalformedBatch());
+        all = new Head[](total);
+        uint256 i = 0;
+        for (uint256 g = 0; g < batch.groups.length; ++g) {
+            Group calldata group = batch.groups[g];
+            uint256 consumed = 0;
+            for (uint256 h = 0; h < group.heads.length; ++h) {
+                bytes32 word = group.heads[h];
+                require(uint96(uint256(word)) == 0 && uint256(word) >> 192 != 0, IRouter.MalformedBatch());
+                all[i] = Head.wrap(word);
+                consumed += all[i].tailLength();
+                ++i;
+            }
+            require(consumed == group.tails.length, IRouter.MalformedBatch());
+        }
+    }
+
+    /// @notice Lays out room for the longest value of `group`, with the prefix in place.
+    function openValues(Group calldata group) internal pure returns (ValueSpace memory space) {
+        uint256 longest = 0;
+        for (uint256 h = 0; h < group.heads.length; ++h) {
+            uint256 length = Head.wrap(group.heads[h]).tailLength();
+            if (length > longest) longest = length;
+        }
+        bytes calldata prefix = group.prefix;
+        uint256 start;
+        assembly ("memory-safe") {
+            start := mload(0x40)
+            // Two words of slack: one for the padding of the last word, one that keeps the free pointer aligned.
+            mstore(0x40, and(add(add(add(start, prefix.length), longest), 0x5f), not(0x1f)))
+            calldatacopy(start, prefix.offset, prefix.length)
+        }
+        space.start = start;
+        space.prefixLength = prefix.length;
+    }
+
+    /// @notice Writes `length` bytes of `tails` from `offset` behind the prefix, and one zero word behind them.
+    /// @return valueLength Length of the whole value, which begins start `space.start`.
+    function setTail(ValueSpace memory space, bytes calldata tails, uint256 offset, uint256 length)
+        internal
+        pure
+        returns (uint256 valueLength)
+    {
+        uint256 prefixLength = space.prefixLength;
+        uint256 start = space.start + prefixLength;
+        assembly ("memory-safe") {
+            calldatacopy(start, add(tails.offset, offset), length)
+            mstore(add(start, length), 0)
+        }
+        return prefixLength + length;
+    }
+}

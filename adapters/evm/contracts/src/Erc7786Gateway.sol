@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
+import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
+import {IErc7786Gateway, StoredMessage} from "./IErc7786Gateway.sol";
+import {IIbcApp} from "./IIbcApp.sol";
+import {Ics24} from "./Ics24.sol";
+import {IRouter, Payload, SendRequest} from "./IRouter.sol";
+
+/// @title ERC-7786 messages as IBC v2 packets.
+/// @notice The chain of a sender is the chain that is linked to the client over which the packet came; a message cannot claim
+/// another one. A recipient gets a fixed share of gas; when it fails, the message is stored and anyone may retry it.
+/// It holds no tokens and has no rights anywhere, so a message that names any contract as recipient reaches nothing
+/// but that contract's `receiveMessage`.
+contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
+    string public constant PORT = "erc7786";
+    string public constant VERSION = "1";
+    string public constant ENCODING = "application/x-isthmus-erc7786";
+
+    uint256 public constant MAX_PAYLOAD = 16 * 1024;
+    /// @notice Gas of a recipient when the message asks for none, and the most that it can ask for.
+    uint64 public constant DEFAULT_GAS = 200_000;
+    uint64 public constant MAX_GAS = 1_000_000;
+    /// What storing the largest message costs.
+    uint256 private constant STORE_GAS = 300_000;
+    /// @notice Time to the timeout of a message without `deliverBefore`.
+    uint64 public constant DEFAULT_TIMEOUT = 1 days;
+
+    bytes4 private constant MIN_GAS_LIMIT = bytes4(keccak256("minGasLimit(uint256)"));
+    bytes4 private constant DELIVER_BEFORE = bytes4(keccak256("deliverBefore(uint256)"));
+    bytes2 private constant EIP155 = 0x0000;
+    bytes1 private constant FORMAT = 0x01;
+    /// format, gas limit, deliverBefore, and two length bytes
+    uint256 private constant MIN_VALUE = 1 + 8 + 8 + 1 + 1;
+    bytes1 private constant DELIVERED = 0x01;
+    bytes1 private constant STORED = 0x02;
+
+    IRouter public immutable router;
+    mapping(bytes32 chainKey => string clientId) private _clientOf;
+    /// ERC-7930 chain without the last byte, the length of an address that is not there.
+    mapping(bytes32 clientKey => bytes chain) private _chainOf;
+    /// @inheritdoc IErc7786Gateway
+    mapping(bytes32 receiveId => bytes32) public stored;
+
+    constructor(address authority_, IRouter router_) AccessManaged(authority_) {
+        router = router_;
+    }
+
+    modifier onlyRouter() {
+        require(msg.sender == address(router), OnlyRouter(msg.sender));
+        _;
+    }
+
+    /// @inheritdoc IErc7786Gateway
+    function linkChain(bytes calldata chain, string calldata clientId) external restricted {
+        (bytes2 chainType, bytes memory chainReference, bytes memory addr) = InteroperableAddress.parseV1(chain);
+        bytes memory canonical = InteroperableAddress.formatV1(chainType, chainReference, "");
+        require(addr.length == 0 && keccak256(canonical) == keccak256(chain), NonCanonicalAddress(chain));
+        router.clientInfo(clientId); // reverts when there is none
+        bytes memory known = _chainOf[keccak256(bytes(clientId))];
+        bytes calldata stem = chain[:chain.length - 1];
+        require(known.length == 0 || keccak256(known) == keccak256(stem), ClientAlreadyLinked(clientId));
+        _clientOf[keccak256(chain)] = clientId;
+        _chainOf[keccak256(bytes(clientId))] = stem;
+        emit ChainLinked(chain, clientId);
+    }
+
+    /// @inheritdoc IERC7786GatewaySource
+    function supportsAttribute(bytes4 selector) external pure returns (bool) {
+        return selector == MIN_GAS_LIMIT || selector == DELIVER_BEFORE;
+    }
+
+    /// @inheritdoc IERC7786GatewaySource
+    /// @return sendId Always zero: the message is on its way and needs nothing more.
+    function sendMessage(bytes calldata recipient, bytes calldata payload, bytes[] calldata attributes)
+        external
+        payable
+        returns (bytes32 sendId)
+    {
+        require(msg.value == 0, ValueNotSupported(msg.value));
+        require(payload.length <= MAX_PAYLOAD, PayloadTooLarge(MAX_PAYLOAD, payload.length));
+        (string memory clientId, bytes memory addr) = _destination(recipient);
+        (uint64 gasLimit, uint64 deliverBefore) = _attributes(attributes);
+        bytes memory value = abi.encodePacked(
+            FORMAT, gasLimit, deliverBefore, uint8(20), msg.sender, uint8(addr.length), addr, payload
+        );
+        uint64 timeout = deliverBefore == 0 ? uint64(block.timestamp) + DEFAULT_TIMEOUT : deliverBefore;
+        uint64 sequence =
+            router.sendPacket(SendRequest(clientId, timeout, Payload(PORT, PORT, VERSION, ENCODING, value)));
+        emit MessageSent(
+            sendId, InteroperableAddress.formatEvmV1(block.chainid, msg.sender), recipient, payload, 0, attributes
+        );
+        emit MessagePosted(_messageId(keccak256(bytes(clientId)), sequence), clientId, sequence);
+    }
+
+    /// @inheritdoc IIbcApp
+    function onRecvPacket(
+        string calldata,
+        string calldata destClient,
+        uint64 sequence,
+        address,
+        Payload calldata payload
+    ) external onlyRouter returns (bytes memory) {
+        _checkRoute(payload);
+        bytes32 clientKey = keccak256(bytes(destClient));
+        bytes memory chain = _chainOf[clientKey];
+        require(chain.length != 0, UnsupportedClient(destClient));
+        return abi.encodePacked(_receive(_messageId(clientKey, sequence), chain, payload.value));
+    }
+
+    /// @inheritdoc IIbcApp
+    function onAcknowledgementPacket(
+        string calldata sourceClient,
+        string calldata,
+        uint64 sequence,
+        address,
+        bytes calldata ack,
+        Payload calldata
+    ) external onlyRouter {
+        uint8 outcome = 3;
+        if (ack.length == 1 && (ack[0] == DELIVERED || ack[0] == STORED)) outcome = uint8(ack[0]);
+        emit MessageSettled(_messageId(keccak256(bytes(sourceClient)), sequence), outcome);
+    }
+
+    /// @inheritdoc IIbcApp
+    function onTimeoutPacket(
+        string calldata sourceClient,
+        string calldata,
+        uint64 sequence,
+        address,
+        Payload calldata
+    ) external onlyRouter {
+        emit MessageSettled(_messageId(keccak256(bytes(sourceClient)), sequence), 4);
+    }
+
+    /// @inheritdoc IErc7786Gateway
+    function retry(bytes32 receiveId, StoredMessage calldata message) external {
+        require(stored[receiveId] == keccak256(abi.encode(message)), NothingToRetry(receiveId));
+        uint64 deadline = message.deliverBefore;
+        require(deadline == 0 || block.timestamp < deadline, DeadlinePassed(deadline));
+        delete stored[receiveId];
+        _requireGas(message.gasLimit);
+        require(
+            _call(receiveId, gasleft(), message.sender, message.recipient, message.payload), RecipientFailed()
+        );
+        emit MessageRetried(receiveId);
+    }
+
+    /// @inheritdoc IErc7786Gateway
+    function clientOf(bytes calldata chain) external view returns (string memory) {
+        return _clientOf[keccak256(chain)];
+    }
+
+    /// @inheritdoc IErc7786Gateway
+    function chainOf(string calldata clientId) external view returns (bytes memory) {
+        bytes memory chain = _chainOf[keccak256(bytes(clientId))];
+        return chain.length == 0 ? chain : abi.encodePacked(chain, uint8(0));
+    }
+
+    /// The client for the recipient's chain, and the recipient's address there. Takes one spelling only.
+    function _destination(bytes calldata recipient) private view returns (string memory clientId, bytes memory addr) {
+        bytes2 chainType;
+        bytes memory chainReference;
+        (chainType, chainReference, addr) = InteroperableAddress.parseV1(recipient);
+        bytes memory canonical = InteroperableAddress.formatV1(chainType, chainReference, addr);
+        require(keccak256(canonical) == keccak256(recipient), NonCanonicalAddress(recipient));
+        require(
+            addr.length != 0 && (chainType != EIP155 || (addr.length == 20 && bytes20(addr) != 0)),
+            InvalidRecipient(recipient)
+        );
+        require(chainReference.length != 0, UnsupportedChain(recipient));
+        bytes memory chain = InteroperableAddress.formatV1(chainType, chainReference, "");
+        clientId = _clientOf[keccak256(chain)];
+        require(bytes(clientId).length != 0, UnsupportedChain(chain));
+    }
+
+    function _attributes(bytes[] calldata attributes) private pure returns (uint64 gasLimit, uint64 deliverBefore) {
+        for (uint256 i = 0; i < attributes.length; ++i) {
+            bytes calldata attribute = attributes[i];
+            bytes4 selector = bytes4(attribute); // shorter ones are padded with zeros, which no attribute has
+            require(selector == MIN_GAS_LIMIT || selector == DELIVER_BEFORE, UnsupportedAttribute(selector));
+            require(attribute.length == 36, MalformedAttribute(selector));
+            uint256 value = uint256(bytes32(attribute[4:]));
+            require(value != 0 && value <= type(uint64).max, MalformedAttribute(selector));
+            if (selector == MIN_GAS_LIMIT) {
+                require(gasLimit == 0, DuplicateAttribute(selector));
+                require(value <= MAX_GAS, GasLimitTooLarge(MAX_GAS, value));
+                gasLimit = uint64(value);
+            } else {
+                require(deliverBefore == 0, DuplicateAttribute(selector));
+                deliverBefore = uint64(value);
+            }
+        }
+        if (gasLimit == 0) gasLimit = DEFAULT_GAS;
+    }
+
+    function _checkRoute(Payload calldata payload) private pure {
+        bytes32 port = keccak256(bytes(PORT));
+        require(
+            keccak256(bytes(payload.sourcePort)) == port && keccak256(bytes(payload.destPort)) == port
+                && keccak256(bytes(payload.version)) == keccak256(bytes(VERSION))
+                && keccak256(bytes(payload.encoding)) == keccak256(bytes(ENCODING)),
+            WrongRoute()
+        );
+    }
+
+    /// Reads the value of a packet and hands it to the recipient. Returns the acknowledgement.
+    function _receive(bytes32 receiveId, bytes memory chain, bytes calldata value) private returns (bytes1) {
+        require(value.length >= MIN_VALUE && value[0] == FORMAT, MalformedMessage());
+        uint64 gasLimit = uint64(bytes8(value[1:9]));
+        uint64 deliverBefore = uint64(bytes8(value[9:17]));
+        uint256 senderEnd = 18 + uint256(uint8(value[17]));
+        require(value.length >= senderEnd + 21 && uint8(value[senderEnd]) == 20, MalformedMessage());
+        bytes memory sender = abi.encodePacked(chain, value[17:senderEnd]);
+        address recipient = address(bytes20(value[senderEnd + 1:senderEnd + 21]));
+        bytes calldata payload = value[senderEnd + 21:];
+        require(gasLimit <= MAX_GAS && payload.length <= MAX_PAYLOAD, MalformedMessage());
+
+        _requireGas(uint256(gasLimit) + STORE_GAS);
+        if (_call(receiveId, gasLimit, sender, recipient, payload)) return DELIVERED;
+        StoredMessage memory message = StoredMessage(sender, recipient, payload, gasLimit, deliverBefore);
+        stored[receiveId] = keccak256(abi.encode(message));
+        emit MessageStored(receiveId, message);
+        return STORED;
+    }
+
+    /// True when the recipient answered as ERC-7786 wants. Reads one word of the answer, never more.
+    function _call(bytes32 receiveId, uint256 gasLimit, bytes memory sender, address recipient, bytes calldata payload)
+        private
+        returns (bool)
+    {
+        bytes memory data = abi.encodeCall(IERC7786Recipient.receiveMessage, (receiveId, sender, payload));
+        bool success;
+        bytes32 answer;
+        assembly ("memory-safe") {
+            mstore(0x00, 0)
+            success := call(gasLimit, recipient, 0, add(data, 0x20), mload(data), 0x00, 0x20)
+            answer := mload(0x00)
+        }
+        return success && LowLevelCall.returnDataSize() >= 32 && bytes4(answer) == IERC7786Recipient.receiveMessage.selector;
+    }
+
+    /// That a call can be given this much gas: otherwise a caller could make a recipient fail by being stingy.
+    function _requireGas(uint256 required) private view {
+        uint256 available = gasleft() - gasleft() / 64;
+        require(available >= required, NotEnoughGas(required, available));
+    }
+
+    function _messageId(bytes32 clientKey, uint64 sequence) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(clientKey, sequence));
+    }
+}
