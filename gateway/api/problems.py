@@ -1,7 +1,8 @@
 """Errors of the HTTP API: one JSON shape for every answer of 400 and above.
 
-A problem says what happened (`code`, stable; `title`; `detail` with expected and actual) and, where there is one, the next
-act (`remedy`). It never carries secrets or stack traces: those stay in the log, under the same `request_id`.
+A problem says what happened (`code`, stable; `title`; `detail` with expected and actual) and, where there
+is one, the next act (`remedy`). It never carries secrets or stack traces: those stay in the log, under the
+same `request_id`.
 
 Implements: RFC 9457 (application/problem+json). The problem type is `urn:isthmus:problem:<code>`.
 """
@@ -41,7 +42,7 @@ class Problem(BaseModel):
 
 
 class ApiError(Exception):
-    """A request that is answered with a problem. Raised by handlers, turned into an answer by the middleware."""
+    """A request that is answered with a problem. Handlers raise it, the middleware answers."""
 
     def __init__(
         self,

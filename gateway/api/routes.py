@@ -1,12 +1,12 @@
 """One decorator for all routes of the API: the same table serves requests and writes the OpenAPI document.
 
-A handler takes one `Call` and returns a value of the route's answer type, or a finished response. Path, query and body are
-validated before it runs; whoever calls must hold the route's scope. What is not in the table is not served.
+A handler takes one `Call` and returns a value of the route's answer type, or a finished response. Path,
+query and body are validated before it runs; whoever calls must hold the route's scope. What is not in the
+table is not served.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.api.problems import ApiError, InvalidPart
+from gateway.api.services import Services
 from gateway.config.schema import Scope
 
 JSON = "application/json"
@@ -48,8 +49,7 @@ class Call:
     """One request, validated."""
 
     request: web.Request
-    services: Any
-    """The application's services (`gateway.api.services.Services`)."""
+    services: Services
     query: Any
     body: Any
 
@@ -108,13 +108,17 @@ def _split(pattern: str) -> tuple[str, tuple[tuple[str, str | None], ...]]:
     return plain, tuple(parameters)
 
 
-def mount(app: web.Application, table: RouteTable, services: Any, guard: Callable[[web.Request, Scope], None]) -> None:
+def mount(
+    app: web.Application, table: RouteTable, services: Services, guard: Callable[[web.Request, Scope], None]
+) -> None:
     """Serve the table. `guard` raises `ApiError` when the caller does not hold the scope."""
     for route in table.routes:
         app.router.add_route(route.method, route.path, _serve(route, services, guard))
 
 
-def _serve(route: Route, services: Any, guard: Callable[[web.Request, Scope], None]) -> Callable[[web.Request], Any]:
+def _serve(
+    route: Route, services: Services, guard: Callable[[web.Request, Scope], None]
+) -> Callable[[web.Request], Any]:
     async def handle(request: web.Request) -> web.StreamResponse:
         guard(request, route.scope)
         call = Call(
@@ -131,10 +135,14 @@ def _serve(route: Route, services: Any, guard: Callable[[web.Request, Scope], No
     return handle
 
 
-@lru_cache(maxsize=256)
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
 def adapter(model: type[Any]) -> TypeAdapter[Any]:
     """Return what validates and writes a record (dataclass or pydantic model); made once for each type."""
-    return TypeAdapter(model)
+    if model not in _ADAPTERS:
+        _ADAPTERS[model] = TypeAdapter(model)
+    return _ADAPTERS[model]
 
 
 def respond(value: Any, *, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
@@ -147,8 +155,11 @@ def _query(route: Route, request: web.Request) -> Any:
         return None
     repeated = {key for key in request.query if len(request.query.getall(key)) > 1}
     if repeated:
-        raise _invalid("query", tuple(InvalidPart(at=f"query.{key}", detail="given twice") for key in repeated))
-    return _validated(route.query, dict(request.query), "query")
+        raise _invalid(
+            "query", tuple(InvalidPart(at=f"query.{key}", detail="given twice") for key in repeated)
+        )
+    given = {key: value for key, value in request.query.items() if value}
+    return _validated(route.query, given, "query")
 
 
 async def _body(route: Route, request: web.Request) -> Any:
@@ -156,7 +167,9 @@ async def _body(route: Route, request: web.Request) -> Any:
         return None
     if request.content_type != JSON:
         raise ApiError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", f"expected {JSON}, got {request.content_type}"
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            f"expected {JSON}, got {request.content_type}",
         )
     raw = await request.read()
     try:
@@ -176,7 +189,10 @@ def _from_pydantic(where: str, error: ValidationError) -> ApiError:
     parts = error.errors(include_url=False, include_input=False, include_context=False)
     return _invalid(
         where,
-        tuple(InvalidPart(at=".".join([where, *map(str, part["loc"])]), detail=part["msg"]) for part in parts[:50]),
+        tuple(
+            InvalidPart(at=".".join([where, *map(str, part["loc"])]), detail=part["msg"])
+            for part in parts[:50]
+        ),
     )
 
 

@@ -1,5 +1,5 @@
-"""The command line. Every command lives in a module of its own that is imported when the command runs, and not before.
+"""The command line. Every command lives in a module of its own, imported when it runs and not before.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 usage or configuration,
-3 unhealthy, 4 pending or timed out.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 usage or
+configuration, 3 unhealthy, 4 pending or timed out.
 """

@@ -38,7 +38,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """Return the named command, imported now. Unknown names get the nearest one in the error."""
         name, _, rest = super().resolve_command(ctx, args)
-        module = import_module(TREE[name][0])
+        module = import_module(TREE[str(name)][0])
         return name, typer.main.get_command(module.app), rest
 
 

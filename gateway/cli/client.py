@@ -1,6 +1,7 @@
 """The command line's way to a running gateway: its HTTP API, and nothing else.
 
-A problem of the API becomes a `CliError` with the same words; a gateway that does not answer says how to start one.
+A problem of the API becomes a `CliError` with the same words; a gateway that does not answer says how to
+start one.
 """
 
 import asyncio
@@ -47,13 +48,15 @@ async def request(
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.request(method, url.rstrip("/") + path, params=query, json=body, headers=sent) as response,
+            session.request(
+                method, url.rstrip("/") + path, params=query, json=body, headers=sent
+            ) as response,
         ):
             raw = await response.content.read(_MAX_ANSWER_BYTES)
             return _judged(response, raw)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise CliError(
-            f"no gateway answers at {url}: {error or type(error).__name__}",
+            f"no gateway answers at {url}: {str(error) or type(error).__name__}",
             exit_code=Exit.UNHEALTHY,
             hint="start one with `isthmus dev up` or `isthmus run --config FILE`, or name it with --url",
         ) from None
@@ -65,7 +68,9 @@ def _judged(response: aiohttp.ClientResponse, raw: bytes) -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise CliError(f"{response.url} answered {response.status} without JSON", exit_code=Exit.UNHEALTHY) from None
+        raise CliError(
+            f"{response.url} answered {response.status} without JSON", exit_code=Exit.UNHEALTHY
+        ) from None
     if response.status < HTTPStatus.BAD_REQUEST or response.content_type != "application/problem+json":
         return value
     code = Exit.USAGE if response.status == HTTPStatus.BAD_REQUEST else Exit.FAILED

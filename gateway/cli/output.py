@@ -1,7 +1,7 @@
-"""How commands speak: results on standard output (text, or JSON with `--json`), everything else on standard error.
+"""How commands speak: results on standard output, as text or JSON; everything else on standard error.
 
-JSON results have exactly the schema of the HTTP API, so a script may use either. Colour goes away when the output is no
-terminal or `NO_COLOR` is set; a state is always a word too, never colour alone.
+JSON results have exactly the schema of the HTTP API, so a script may use either. Colour goes away when the
+output is no terminal or `NO_COLOR` is set; a state is always a word too, never colour alone.
 """
 
 import sys

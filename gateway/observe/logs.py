@@ -1,8 +1,8 @@
 """Structured logs: JSON lines for machines, coloured lines for a terminal, always on standard error.
 
-A line that concerns a lane or a message carries `lane` and `message` from the context, bound with `lane_context`. The hot
-path logs once per list of messages, never once per message. Secrets have types that print as `***`; nothing here has to
-know them.
+A line that concerns a lane or a message carries `lane` and `message` from the context, bound with
+`lane_context`. The hot path logs once per list of messages, never once per message. Secrets have types that
+print as `***`; nothing here has to know them.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Turns the records of `gateway.views` into HTML. Nothing is read here and nothing is decided.
 
-Every value is escaped by Jinja2; the one style sheet is inlined and allowed by its hash, so the page runs no script and
-loads nothing. Colour never stands alone: each state has a symbol and a word.
+Every value is escaped by Jinja2; the one style sheet is inlined and allowed by its hash, so the page runs
+no script and loads nothing. Colour never stands alone: each state has a symbol and a word.
 """
 
 import base64
@@ -86,7 +86,7 @@ def when(time_s: float) -> str:
 
 def short(text: str) -> str:
     """Return a long hex name with its middle left out."""
-    return text if len(text) <= 20 else f"{text[:10]}…{text[-6:]}"  # noqa: PLR2004
+    return text if len(text) <= 20 else f"{text[:10]}…{text[-6:]}"
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,9 @@ def chain(name: str = "alpha", number: int = 31337) -> ChainView:
 
 
 def attestor(name: str, state: str = "live", error: str = "") -> AttestorView:
-    return AttestorView(name=name, address="0x" + "cd" * 20, is_self=state == "self", state=state, error=error)
+    return AttestorView(
+        name=name, address="0x" + "cd" * 20, is_self=state == "self", state=state, error=error
+    )
 
 
 def lane(lane_id: str = "alpha-beta", *, back: bool = False) -> LaneView:
@@ -57,7 +59,11 @@ def lane(lane_id: str = "alpha-beta", *, back: bool = False) -> LaneView:
         trust="attested 2-of-3",
         assurance="agreement",
         threshold=2,
-        attestors=(attestor("alpha", "self"), attestor("beta"), attestor("gamma", "failing", "connection refused")),
+        attestors=(
+            attestor("alpha", "self"),
+            attestor("beta"),
+            attestor("gamma", "failing", "connection refused"),
+        ),
         counts={"acknowledged": 112, "proving": 8, "refunded": 1},
         open=8,
         oldest_open_s=NOW_S - 4,
@@ -79,7 +85,9 @@ def overview() -> Overview:
 
 def troubled() -> Overview:
     healthy = overview()
-    halted = replace(healthy.lanes[0], state="halted", reason="contradiction: finalized block 90 changed its hash")
+    halted = replace(
+        healthy.lanes[0], state="halted", reason="contradiction: finalized block 90 changed its hash"
+    )
     return replace(
         healthy,
         ready=False,

@@ -1,0 +1,65 @@
+"""A store that tells what it saved: one log line and one step of the counters for each list of messages.
+
+It wraps the real store and changes nothing about it. What it reports is durable: it speaks after the commit.
+"""
+
+import structlog
+
+from gateway.observe.logs import lane_context
+from gateway.observe.metrics import Metrics
+from proofs.types import Lane, Sequence
+from relays.core.types import ENDS, Changes, Move
+from relays.runtime.ports import LaneRecord, Store
+
+_log = structlog.get_logger("isthmus.lane")
+
+
+class ObservedStore:
+    """`relays.runtime.ports.Store` with eyes."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._since_s: dict[Lane, dict[Sequence, tuple[str, float]]] = {}
+
+    async def load(self, lane: Lane) -> LaneRecord:
+        """Return what the store returns."""
+        record = await self._store.load(lane)
+        self._since_s[lane] = {
+            message.packet.sequence: (message.state.value, message.since_s) for message in record.open
+        }
+        return record
+
+    async def save(self, lane: Lane, changes: Changes) -> None:
+        """Save, then count and log."""
+        await self._store.save(lane, changes)
+        since_s = self._since_s.setdefault(lane, {})
+        if changes.inserted:
+            for message in changes.inserted:
+                since_s[message.packet.sequence] = (message.state.value, message.since_s)
+            states = {message.state.value for message in changes.inserted}
+            for state in states:
+                count = sum(message.state.value == state for message in changes.inserted)
+                self._metrics.messages.labels(lane.source, lane.destination, state).inc(count)
+            with lane_context(str(lane)):
+                _log.info("messages observed", count=len(changes.inserted))
+        for move in changes.moved:
+            self._moved(lane, move, since_s)
+
+    def _moved(self, lane: Lane, move: Move, since_s: dict[Sequence, tuple[str, float]]) -> None:
+        state = move.state.value
+        entered = 0
+        for sequence in move.sequences:
+            before, then_s = since_s.get(sequence, (state, move.at_s))
+            if before != state:
+                entered += 1
+                self._metrics.stage_s.labels(before, lane.source, lane.destination).observe(
+                    max(0.0, move.at_s - then_s)
+                )
+                since_s[sequence] = (state, move.at_s)
+            if move.state in ENDS:
+                since_s.pop(sequence, None)
+        if entered:
+            self._metrics.messages.labels(lane.source, lane.destination, state).inc(entered)
+        with lane_context(str(lane)):
+            _log.info("messages moved", state=state, count=len(move.sequences), reason=move.reason or None)
