@@ -1,0 +1,1 @@
+"""History of the schema, run by `gateway.store.migrate`."""
