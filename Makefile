@@ -16,7 +16,7 @@ check: ## lint, format, types and import lines only
 	@.ci/env --without-nodes .ci/check
 
 bench: ## measure, with peers in the same run; writes docs/benchmarks.json and .md (ONLY=M1 for one row)
-	@.ci/env python -m tests.benchmarks $(ONLY)
+	@.ci/env --with-peers python -m tests.benchmarks $(ONLY)
 
 nodes: ## install the locked node tools (anvil, forge, cast, solc) and show their versions
 	@.ci/env bash -c 'anvil --version && forge --version && cast --version'

@@ -166,7 +166,7 @@ def page(document: Mapping[str, object]) -> str:
         "# Benchmarks",
         "",
         "Written by `make bench`; change nothing here by hand. Every row runs its peer in the same",
-        "run, in turns, after both gave the same right answers. `docs/benchmarks.json` has the same for programs.",
+        "run, in turns, after both gave the same right answers. For programs: `docs/benchmarks.json`.",
         "",
         *(f"- {name}: {value}" for name, value in env.items()),
         "",
