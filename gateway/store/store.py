@@ -76,10 +76,12 @@ class SqliteStore:
         """Write the changes of one lane in one transaction and return when they are durable."""
         rows = 1 + len(saved.inserted) + sum(len(move.sequences) for move in saved.moved)
 
-        def work(connection: Connection) -> None:
-            changes.write(connection, self._lane_id(connection, lane), lane, saved)
+        def work(connection: Connection) -> int:
+            lane_id = self._lane_id(connection, lane)
+            changes.write(connection, lane_id, lane, saved)
+            return lane_id
 
-        await self.writer.write(work, rows=rows)
+        self._lane_ids[lane] = await self.writer.write(work, rows=rows)
 
     async def remember_height(self, lane: Lane, height: Height, time_s: int, *, asked_by: str) -> None:
         """Note durably that this timestamp is signed for this height, before it is signed.
@@ -87,12 +89,14 @@ class SqliteStore:
         Raises `TimestampConflictError` when another one was noted before.
         """
 
-        def work(connection: Connection) -> None:
-            if signing.remember(connection, self._lane_id(connection, lane), height, time_s):
+        def work(connection: Connection) -> int:
+            lane_id = self._lane_id(connection, lane)
+            if signing.remember(connection, lane_id, height, time_s):
                 detail = f"{lane} height {height} time {time_s}"
                 audit.append(connection, time.time(), asked_by, "sign", detail)
+            return lane_id
 
-        await self.writer.write(work, rows=2)
+        self._lane_ids[lane] = await self.writer.write(work, rows=2)
 
     async def note(self, actor: str, act: str, detail: str) -> None:
         """Add a line to the audit log."""
@@ -110,9 +114,9 @@ class SqliteStore:
             return query(connection)
 
     def _lane_id(self, connection: Connection, lane: Lane) -> int:
-        if lane not in self._lane_ids:
-            self._lane_ids[lane] = changes.lane_id(connection, lane)
-        return self._lane_ids[lane]
+        """Return the lane's row id; a new one is remembered only when its transaction is durable."""
+        known = self._lane_ids.get(lane)
+        return changes.lane_id(connection, lane) if known is None else known
 
 
 def _load(connection: Connection, lane_id: int) -> LaneRecord:
