@@ -9,7 +9,7 @@ from adapters.api import SendMessage, SendTransfer
 from gateway.api import models
 from gateway.api.ports import MessageFilter
 from gateway.api.problems import ApiError
-from gateway.api.routes import Call, RouteTable, respond
+from gateway.api.routes import JSON, Call, RouteTable, respond
 from gateway.api.services import Services
 from gateway.config.schema import Scope
 from gateway.views import Explanation, LaneView, MessagePage, MessageView
@@ -60,7 +60,7 @@ async def explain_message(call: Call) -> Explanation:
     "GET",
     _ONE + "/proof",
     "The proof bundle, for `isthmus verify --offline`.",
-    media=("application/octet-stream",),
+    media=(JSON,),
     problems=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def export_proof(call: Call) -> web.Response:
@@ -68,8 +68,8 @@ async def export_proof(call: Call) -> web.Response:
     message_id = call.path("message_id")
     return web.Response(
         body=await call.services.reader.bundle(message_id),
-        content_type="application/octet-stream",
-        headers={"Content-Disposition": f'attachment; filename="{message_id[:16]}.proof"'},
+        content_type=JSON,
+        headers={"Content-Disposition": f'attachment; filename="{message_id[:16]}.proof.json"'},
     )
 
 

@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.views import ChainView, LaneView
+from proofs.limits import MAX_PAYLOAD_TOTAL
 from relays.core.types import State
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 
-MAX_PAYLOAD_HEX = 2 * 128 * 1024 + 2
+MAX_PAYLOAD_HEX = 2 + 2 * MAX_PAYLOAD_TOTAL
 
 
 class _Request(BaseModel):

@@ -5,6 +5,7 @@ output is no terminal or `NO_COLOR` is set; a state is always a word too, never 
 """
 
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -64,7 +65,7 @@ def console() -> Any:
     return Console(soft_wrap=False, highlight=False)
 
 
-def table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a table; cells are plain text, never markup."""
     from rich import box
     from rich.table import Table

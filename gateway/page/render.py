@@ -5,7 +5,6 @@ no script and loads nothing. Colour never stands alone: each state has a symbol 
 """
 
 import base64
-from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -13,18 +12,9 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from gateway.page.words import age, short, symbol, tone, when
 from gateway.views import Explanation, MessagePage, MessageView, Overview
 from relays.core.types import State
-
-_TONES = {
-    "good": {"acknowledged", "delivered", "up", "running", "live", "self", "ready"},
-    "bad": {"parked", "rejected", "halted", "down", "failing", "not ready"},
-    "warn": {"expired", "waiting", "stopped", "refunded", "unknown"},
-}
-_SYMBOLS = {"good": "●", "bad": "✕", "warn": "▲", "busy": "◐"}
-_MINUTE_S = 60
-_HOUR_S = 3600
-_DAY_S = 86400
 
 
 def overview(view: Overview, recent: MessagePage, attention: MessagePage, now_s: float) -> str:
@@ -58,37 +48,6 @@ def security_policy() -> str:
     )
 
 
-def tone(state: str) -> str:
-    """Return `good`, `bad`, `warn` or `busy` for a state of anything shown."""
-    return next((name for name, states in _TONES.items() if state in states), "busy")
-
-
-def age(then_s: float | None, now_s: float) -> str:
-    """Return how long ago (or ahead) a time is, in words of at most two units."""
-    if then_s is None:
-        return "never"
-    seconds = abs(now_s - then_s)
-    if seconds < _MINUTE_S:
-        text = f"{seconds:.0f} s"
-    elif seconds < _HOUR_S:
-        text = f"{seconds // _MINUTE_S:.0f} min {seconds % _MINUTE_S:.0f} s"
-    elif seconds < _DAY_S:
-        text = f"{seconds // _HOUR_S:.0f} h {seconds % _HOUR_S // _MINUTE_S:.0f} min"
-    else:
-        text = f"{seconds // _DAY_S:.0f} d {seconds % _DAY_S // _HOUR_S:.0f} h"
-    return f"in {text}" if then_s > now_s else f"{text} ago"
-
-
-def when(time_s: float) -> str:
-    """Return a time as UTC text with seconds."""
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def short(text: str) -> str:
-    """Return a long hex name with its middle left out."""
-    return text if len(text) <= 20 else f"{text[:10]}…{text[-6:]}"
-
-
 @lru_cache(maxsize=1)
 def _css() -> str:
     return files("gateway.page").joinpath("templates", "page.css").read_text("utf-8")
@@ -103,7 +62,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(tone=tone, when=when, short=short, symbol=lambda state: _SYMBOLS[tone(state)])
+    environment.filters.update(tone=tone, when=when, short=short, symbol=symbol)
     environment.globals.update(css=_css())
     return environment
 

@@ -268,4 +268,4 @@ async def test_a_request_id_is_kept_when_well_formed_and_replaced_when_not(api):
 async def test_a_proof_bundle_is_a_file_named_after_its_message(api):
     answer = await api.get(f"/v1/messages/{ONE}/proof")
     assert await answer.read() == b"bundle"
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="{ONE[:16]}.proof"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{ONE[:16]}.proof.json"'

@@ -1,0 +1,154 @@
+"""`isthmus signer`: keys in the encrypted keystore. A key in plain text is never taken and never shown.
+
+The password comes from the environment variable `ISTHMUS_PASSWORD`, or is asked for on a terminal; never
+from the command line, where other users of the machine could read it.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.output import CliError, Exit, Json, emit_json, note, table
+from gateway.keys.api_keys import new_api_key
+from gateway.keys.derive import attestor_key
+from gateway.keys.keystore import Keystore, KeystoreError
+from gateway.keys.signer import LocalSigner, new_key
+from proofs.types import ChainId, ClientId, Lane
+
+app = typer.Typer(help="Keys in the keystore.", no_args_is_help=True, rich_markup_mode=None)
+
+Directory = Annotated[
+    Path,
+    typer.Option("--keystore", envvar="ISTHMUS_KEYSTORE", help="Keystore directory.", show_envvar=True),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key.")]
+End = Annotated[str, typer.Argument(metavar="CHAIN/CLIENT", help="For example eip155:1/client-0.")]
+
+_DEFAULT = Path("data/keystore")
+
+
+@app.command("new")
+def create(name: Name, *, keystore: Directory = _DEFAULT, as_json: Json = False) -> None:
+    """Make a key, encrypt it, and print its address."""
+    key = new_key()
+    try:
+        Keystore(keystore).save(name, key, _password(confirm=True))
+    except KeystoreError as error:
+        raise CliError(str(error)) from None
+    _print_address(name, LocalSigner(key), as_json=as_json)
+
+
+@app.command("list")
+def list_keys(*, keystore: Directory = _DEFAULT, as_json: Json = False) -> None:
+    """List the names of the keys. Needs no password."""
+    names = Keystore(keystore).names()
+    if as_json:
+        emit_json({"keys": list(names)})
+    else:
+        table("Keys", ("name",), [(name,) for name in names])
+
+
+@app.command("address")
+def show_address(name: Name, *, keystore: Directory = _DEFAULT, as_json: Json = False) -> None:
+    """Print the address of a key."""
+    _print_address(name, LocalSigner(_load(keystore, name)), as_json=as_json)
+
+
+@app.command("attestor")
+def show_attestor(
+    source: End,
+    destination: End,
+    *,
+    master: str = "master",
+    keystore: Directory = _DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Print the address with which this gateway attests a lane: what goes into `attestors` and the client."""
+    (chain, client), (other_chain, other_client) = _end(source), _end(destination)
+    lane = Lane(
+        source=ChainId(chain),
+        source_client=ClientId(client),
+        destination=ChainId(other_chain),
+        destination_client=ClientId(other_client),
+    )
+    _print_address(str(lane), attestor_key(_load(keystore, master), lane), as_json=as_json)
+
+
+@app.command("export")
+def export_key(name: Name, *, keystore: Directory = _DEFAULT) -> None:
+    """Print the encrypted key file, to be kept somewhere safe."""
+    try:
+        print(Keystore(keystore).export(name))
+    except KeystoreError as error:
+        raise CliError(str(error)) from None
+
+
+@app.command("restore")
+def restore_key(
+    name: Name,
+    file: Annotated[typer.FileText, typer.Argument(help="An exported key file, or - for standard input.")],
+    *,
+    keystore: Directory = _DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Write an exported key back, after checking that the password opens it."""
+    exported = file.read(1 << 16)
+    password = _password(confirm=False)
+    try:
+        Keystore(keystore).restore(name, exported, password)
+        key = Keystore(keystore).load(name, password)
+    except KeystoreError as error:
+        raise CliError(str(error)) from None
+    _print_address(name, LocalSigner(key), as_json=as_json)
+
+
+@app.command("api-key")
+def create_api_key(
+    name: Name,
+    *,
+    scope: Annotated[list[str], typer.Option(help="read, send, admin or attest; may be repeated.")],
+    as_json: Json = False,
+) -> None:
+    """Make an API key: the key for its holder, and the section for the configuration that knows its hash."""
+    key, hashed = new_api_key()
+    if as_json:
+        emit_json({"name": name, "key": key, "hash": hashed, "scopes": scope})
+        return
+    note("The key is shown once. The section goes into the configuration:")
+    print(key)
+    scopes = ", ".join(f'"{one}"' for one in scope)
+    note(f'\n[[api.keys]]\nname = "{name}"\nhash = "{hashed}"\nscopes = [{scopes}]')
+
+
+def _load(keystore: Path, name: str) -> bytes:
+    try:
+        return Keystore(keystore).load(name, _password(confirm=False))
+    except KeystoreError as error:
+        raise CliError(str(error)) from None
+
+
+def _password(*, confirm: bool) -> str:
+    given = os.environ.get("ISTHMUS_PASSWORD", "").strip()
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise CliError("no password", exit_code=Exit.USAGE, hint="set ISTHMUS_PASSWORD")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+def _end(text: str) -> tuple[str, str]:
+    chain, _, client = text.partition("/")
+    if not chain or not client:
+        raise CliError(f"expected CHAIN/CLIENT, got {text!r}", exit_code=Exit.USAGE)
+    return chain, client
+
+
+def _print_address(name: str, signer: LocalSigner, *, as_json: bool) -> None:
+    address = "0x" + signer.address.hex()
+    if as_json:
+        emit_json({"name": name, "address": address})
+    else:
+        print(address)

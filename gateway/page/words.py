@@ -1,0 +1,50 @@
+"""Words, symbols and tones for what is shown, the same on the page and on the command line. Pure."""
+
+from datetime import UTC, datetime
+
+_TONES = {
+    "good": {"acknowledged", "delivered", "up", "running", "live", "self", "ready"},
+    "bad": {"parked", "rejected", "halted", "down", "failing", "not ready"},
+    "warn": {"expired", "waiting", "stopped", "refunded", "unknown"},
+}
+_SYMBOLS = {"good": "●", "bad": "✕", "warn": "▲", "busy": "◐"}
+_MINUTE_S = 60
+_HOUR_S = 3600
+_DAY_S = 86400
+_SHORT = 20
+
+
+def tone(state: str) -> str:
+    """Return `good`, `bad`, `warn` or `busy` for a state of anything shown."""
+    return next((name for name, states in _TONES.items() if state in states), "busy")
+
+
+def symbol(state: str) -> str:
+    """Return the symbol that stands beside the word, for eyes that see no colour."""
+    return _SYMBOLS[tone(state)]
+
+
+def age(then_s: float | None, now_s: float) -> str:
+    """Return how long ago (or ahead) a time is, in words of at most two units."""
+    if then_s is None:
+        return "never"
+    seconds = int(abs(now_s - then_s))
+    if seconds < _MINUTE_S:
+        text = f"{seconds} s"
+    elif seconds < _HOUR_S:
+        text = f"{seconds // _MINUTE_S} min {seconds % _MINUTE_S} s"
+    elif seconds < _DAY_S:
+        text = f"{seconds // _HOUR_S} h {seconds % _HOUR_S // _MINUTE_S} min"
+    else:
+        text = f"{seconds // _DAY_S} d {seconds % _DAY_S // _HOUR_S} h"
+    return f"in {text}" if then_s > now_s else f"{text} ago"
+
+
+def when(time_s: float) -> str:
+    """Return a time as UTC text with seconds."""
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def short(text: str) -> str:
+    """Return a long hex name with its middle left out."""
+    return text if len(text) <= _SHORT else f"{text[:10]}…{text[-6:]}"

@@ -1,0 +1,219 @@
+"""The command line, as a user runs it: what it prints where, and how it ends."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gateway.cli.app import TREE
+from tests.gateway.api.fakes import ADMIN, SENDER, FakeGateway, client
+from tests.gateway.cli.running import ROOT, isthmus, isthmus_beside
+from tests.gateway.page import samples
+
+HEAVY = {"web3", "aiohttp", "sqlalchemy", "eth_account", "pydantic", "rich", "jinja2", "eth_abi", "asyncio"}
+ONE = f"{1:064x}"
+
+
+@pytest.fixture
+def gateway():
+    return FakeGateway()
+
+
+@pytest.fixture
+async def url(gateway):
+    async with client(gateway) as running:
+        yield str(running.make_url("")).rstrip("/")
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import atexit, sys\n"
+        "sys.argv = ['isthmus', '--help']\n"
+        "atexit.register(lambda: print(*{n.split('.')[0] for n in sys.modules}, file=sys.stderr))\n"
+        "from gateway.__main__ import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    )
+    assert "Usage: isthmus" in done.stdout
+    assert HEAVY & set(done.stderr.split()) == set()
+
+
+def test_help_lists_every_command_and_each_of_them_has_help_of_its_own():
+    listed = isthmus("--help").stdout
+    for name in TREE:
+        assert f"\n  {name} " in listed
+        done = isthmus(name, "--help")
+        assert done.returncode == 0, done.stderr
+        assert "Usage: isthmus" in done.stdout
+
+
+def test_a_mistyped_command_gets_the_nearest_one_and_exit_code_2():
+    done = isthmus("mesage", "list")
+    assert done.returncode == 2
+    assert "Did you mean 'message'?" in done.stderr
+
+
+def test_a_gateway_that_does_not_answer_is_unhealthy_and_the_hint_says_how_to_start_one():
+    done = isthmus("message", "list", "--url", "http://127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "isthmus dev up" in done.stderr
+
+
+async def test_json_output_is_the_api_answer_and_nothing_else(url):
+    listed = await isthmus_beside("message", "list", "--json", "--url", url)
+    assert listed.returncode == 0
+    page = json.loads(listed.stdout)
+    assert [message["sequence"] for message in page["messages"]] == [1, 2, 3, 4, 5]
+    shown = await isthmus_beside("message", "show", ONE, "--json", ISTHMUS_URL=url)
+    assert json.loads(shown.stdout)["id"] == ONE
+    lanes = await isthmus_beside("route", "list", "--json", ISTHMUS_URL=url)
+    assert json.loads(lanes.stdout)["lanes"][0]["trust"] == "attested 2-of-3"
+    chains = await isthmus_beside("chain", "show", "eip155:31337", "--json", ISTHMUS_URL=url)
+    assert json.loads(chains.stdout)["head_height"] == 120
+
+
+async def test_tables_say_unsafe_wherever_a_lane_or_its_message_is_shown(url):
+    for command in (
+        ("route", "list"),
+        ("route", "show", "alpha-beta"),
+        ("message", "list"),
+        ("message", "show", ONE),
+    ):
+        done = await isthmus_beside(*command, "--url", url)
+        assert done.returncode == 0, done.stderr
+        assert "UNSAFE" in done.stdout
+    watched = await isthmus_beside("watch", "--looks", "1", "--url", url)
+    assert "alpha-beta running UNSAFE open=8" in watched.stdout
+
+
+async def test_why_says_the_sentence_first(url):
+    done = await isthmus_beside("message", "why", "last", "--url", url)
+    assert done.stdout.splitlines()[0] == samples.explanation().sentence
+
+
+async def test_an_unknown_message_fails_with_the_problem_on_standard_error(url):
+    done = await isthmus_beside("message", "show", "f" * 64, "--json", "--url", url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "not-found: no message" in done.stderr
+
+
+async def test_halting_needs_a_key_and_shows_the_lane_as_halted(url, gateway):
+    refused = await isthmus_beside("route", "halt", "alpha-beta", "--reason", "upgrade", "--url", url)
+    assert refused.returncode == 1
+    assert "no-valid-key" in refused.stderr
+    done = await isthmus_beside(
+        "route", "halt", "alpha-beta", "--reason", "upgrade", "--url", url, ISTHMUS_API_KEY=ADMIN
+    )
+    assert done.returncode == 0
+    assert "halted" in done.stdout
+    assert gateway.acts == [("halt", "alpha-beta", "upgrade")]
+
+
+async def test_a_message_is_sent_along_the_lane_between_two_chains_by_name(url, gateway):
+    done = await isthmus_beside("send", "Alpha", "Beta", "0x01", "ping", "--url", url, ISTHMUS_API_KEY=SENDER)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ONE
+    assert "UNSAFE" in done.stderr
+    ((_, (sent,)),) = gateway.acts
+    assert (sent.payload, sent.lane.source) == (b"ping", "eip155:31337")
+
+
+async def test_sending_with_wait_ends_when_the_message_is_acknowledged(url):
+    done = await isthmus_beside(
+        "send", "Alpha", "Beta", "0x01", "--token", "0xaa", "--amount", "5", "--wait", "--json", "--url", url,
+        ISTHMUS_API_KEY=SENDER,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["state"] == "acknowledged"
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (("Alpha", "Gamma", "0x01", "x"), "unsupported destination"),
+        (("Alpha", "Beta", "0x01", "0xzz"), "is no hex"),
+        (("Alpha", "Beta", "0x01", "x", "--token", "0xaa", "--amount", "1"), "carries no payload"),
+        (("Alpha", "Beta", "0x01", "--token", "0xaa"), "needs both"),
+        (("Alpha", "Beta", "0x01", "x", "--attribute", "0xdeadbeef"), "No such option"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_with_the_reason_before_anything_is_sent(
+    url, gateway, args, reason
+):
+    done = await isthmus_beside("send", *args, "--url", url, ISTHMUS_API_KEY=SENDER)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert reason in done.stderr
+    assert not gateway.acts
+
+
+async def test_what_the_chain_refuses_is_shown_with_the_chains_reason(url):
+    done = await isthmus_beside("send", "Alpha", "Beta", "nowhere", "x", "--url", url, ISTHMUS_API_KEY=SENDER)
+    assert done.returncode == 1
+    assert "refused: unsupported destination" in done.stderr
+
+
+async def test_an_exported_bundle_is_written_as_it_came(url, tmp_path):
+    done = await isthmus_beside("message", "export", ONE, str(tmp_path / "b.json"), "--url", url)
+    assert done.returncode == 0
+    assert (tmp_path / "b.json").read_bytes() == b"bundle"
+
+
+def test_a_file_that_is_no_bundle_is_a_usage_error(tmp_path):
+    (tmp_path / "b.json").write_text('{"version": 1}')
+    done = isthmus("verify", "--offline", str(tmp_path / "b.json"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no proof bundle" in done.stderr
+    assert isthmus("verify", str(tmp_path / "b.json")).returncode == 2
+
+
+def test_keys_are_made_listed_exported_and_restored_without_ever_being_shown(tmp_path):
+    env = {"ISTHMUS_PASSWORD": "a long password", "ISTHMUS_KEYSTORE": str(tmp_path / "keys")}
+    made = isthmus("signer", "new", "payer", **env)
+    assert made.returncode == 0, made.stderr
+    address = made.stdout.strip()
+    assert json.loads(isthmus("signer", "list", "--json", **env).stdout) == {"keys": ["payer"]}
+    assert isthmus("signer", "address", "payer", **env).stdout.strip() == address
+    exported = isthmus("signer", "export", "payer", **env).stdout
+    assert json.loads(exported)["version"] == 3
+    (tmp_path / "saved.json").write_text(exported)
+    other = env | {"ISTHMUS_KEYSTORE": str(tmp_path / "other")}
+    wrong = isthmus(
+        "signer",
+        "restore",
+        "payer",
+        str(tmp_path / "saved.json"),
+        **other | {"ISTHMUS_PASSWORD": "wrong one"},
+    )
+    assert wrong.returncode == 1
+    restored = isthmus("signer", "restore", "payer", str(tmp_path / "saved.json"), **other)
+    assert restored.stdout.strip() == address
+    assert isthmus("signer", "new", "payer", **env).returncode == 1
+
+
+def test_a_password_is_never_taken_from_the_command_line():
+    done = isthmus("signer", "new", "payer", "--password", "secret")
+    assert done.returncode == 2
+
+
+def test_installed_adapters_are_listed_without_running_their_code():
+    done = isthmus("adapter", "list", "--json")
+    names = {one["name"]: one for one in json.loads(done.stdout)["adapters"]}
+    assert {"memory", "evm"} <= set(names)
+    assert names["memory"]["capabilities"]["send"] == "full"
+    assert isthmus("adapter", "info", "nothing").returncode == 2
+
+
+def test_a_configuration_with_mistakes_has_all_of_them_printed_and_nothing_is_started(tmp_path):
+    (tmp_path / "bad.toml").write_text(
+        '[gateway]\nname = "Bad Name"\n[api]\nlistne = "127.0.0.1:0"\n'
+        '[[chains]]\nid = "eip155:1"\nadapter = "evmm"\n'
+    )
+    done = isthmus("run", "--config", str(tmp_path / "bad.toml"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "listen" in done.stderr
+    assert "evm" in done.stderr
+    assert done.stderr.count("error: ") >= 4
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]
