@@ -1,0 +1,116 @@
+"""A list of claims that travels together, and the ways to cut and join such lists.
+
+Every open message that is on its way is in exactly one batch. Nothing here decides when a batch moves.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from adapters.api import Attested, SubmissionId
+from proofs.types import Claim, Height, NotReceived, Proven
+from proofs.types import Sequence as PacketSequence
+from relays.core.types import Leg, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Claims of one kind and one leg, with what is known of them so far."""
+
+    id: int
+    """Unique within the lane's run; a batch keeps it from stage to stage."""
+    leg: Leg
+    claims: tuple[Claim, ...]
+    sequences: tuple[PacketSequence, ...]
+    """Of the claims, in their order."""
+    deadline_s: int
+    """The earliest timeout among the packets, unix seconds by the destination's clock."""
+    state: State
+    since_s: float
+    ready_s: float = 0.0
+    """Not before this time by our clock: backoff, or a standby's next look."""
+    turn_s: float = 0.0
+    """From when on it is our turn to deliver."""
+    attempts: int = 0
+    after_height: Height = Height(0)
+    """A finalized block from this height on can tell whether the delivery had its effect."""
+    after_time_s: int = 0
+    """A finalized block from this time on can tell (set when a packet is too near its timeout to be sent)."""
+    proven: tuple[Proven[Claim], ...] = ()
+    proven_s: float = 0.0
+    attested: Attested | None = None
+    submission: SubmissionId | None = None
+    delivered_by: str = ""
+    suspect: bool = False
+    """Its delivery was refused: if its claims still matter, it is cut in half to find the one that is to blame."""
+    note: str = ""
+    """Why it is where it is, when that is not obvious: carried along into the final reason."""
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+
+def sequences_of(claims: Iterable[Claim]) -> tuple[PacketSequence, ...]:
+    """Return the sequences of the claims, in order."""
+    return tuple([claim.packet.sequence for claim in claims])
+
+
+def batch_of(*, batch_id: int, leg: Leg, claims: Sequence[Claim], state: State, at_s: float) -> Batch:
+    """Return a new batch of these claims (at least one)."""
+    return Batch(
+        id=batch_id,
+        leg=leg,
+        claims=tuple(claims),
+        sequences=sequences_of(claims),
+        deadline_s=min([claim.packet.timeout_s for claim in claims]),
+        state=state,
+        since_s=at_s,
+    )
+
+
+def reclaimed(batch: Batch, claims: Sequence[Claim], batch_id: int) -> Batch:
+    """Return `batch` with other claims (at least one) under another id; everything else stays."""
+    return replace(
+        batch,
+        id=batch_id,
+        claims=tuple(claims),
+        sequences=sequences_of(claims),
+        deadline_s=min([claim.packet.timeout_s for claim in claims]),
+        proven=(),
+        attested=None,
+    )
+
+
+def unproven(batch: Batch) -> Batch:
+    """Return `batch` without what belongs to one way of delivering it, ready to be looked at again."""
+    return replace(
+        batch, proven=(), proven_s=0.0, attested=None, submission=None, after_height=Height(0), after_time_s=0
+    )
+
+
+def joinable(first: Batch, other: Batch) -> bool:
+    """Say whether two waiting batches may travel as one: the same kind, and nothing went wrong with either."""
+    return (
+        not (first.attempts or other.attempts or first.suspect or other.suspect)
+        and first.state is other.state
+        and type(first.claims[0]) is type(other.claims[0])
+        and first.delivered_by == other.delivered_by
+    )
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return one batch with the claims of all (at least one batch), under the first one's id."""
+    first = batches[0]
+    if len(batches) == 1:
+        return first
+    return replace(
+        first,
+        claims=tuple([claim for batch in batches for claim in batch.claims]),
+        sequences=tuple([sequence for batch in batches for sequence in batch.sequences]),
+        deadline_s=min([batch.deadline_s for batch in batches]),
+        turn_s=max([batch.turn_s for batch in batches]),
+    )
+
+
+def is_timeout(batch: Batch) -> bool:
+    """Say whether the batch carries timeouts."""
+    return isinstance(batch.claims[0], NotReceived)

@@ -1,0 +1,192 @@
+"""What follows from a look at the state of the chain that must act: the only things that end a message.
+
+A receipt of a transaction never counts as delivery. Deliveries by others are found here and are as good as ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from proofs.types import Sent
+from relays.core.batch import Batch, is_timeout, unproven
+from relays.core.draft import Draft, again, end, in_state, move_of, new_batch, park, restart, split
+from relays.core.events import Checked
+from relays.core.lane import Awaited, Stage
+from relays.core.observing import delivered, expired, rescan
+from relays.core.steps import Check
+from relays.core.types import Leg, State
+
+
+def checked(draft: Draft, event: Checked) -> None:
+    """Send each claim where the chain's state sends it."""
+    step = event.step
+    draft.done(step.leg, step.stage, step.batch)
+    standing, gone = split(draft, step.batch, list(event.outstanding))
+    match step.stage:
+        case Stage.SURVEY:
+            _surveyed(draft, standing, gone)
+        case Stage.SETTLE:
+            _settled(draft, step, standing, gone)
+        case Stage.CONFIRM:
+            _confirmed(draft, step, standing, gone)
+        case _:
+            _looked(draft, step, standing, gone)
+
+
+def _surveyed(draft: Draft, standing: Batch | None, gone: Batch | None) -> None:
+    """Old messages: those whose commitment stands are still to be finished, the others were finished by somebody."""
+    if standing is not None:
+        draft.enter(standing, Stage.CHECK)
+    if gone is not None:
+        draft.enter(gone, Stage.SETTLE)
+
+
+def _settled(draft: Draft, step: Check, not_received: Batch | None, received: Batch | None) -> None:
+    """The commitment is gone: the receipt, or its lack past the timeout, says how the message ended."""
+    if received is not None:
+        end(draft, received, State.ACKNOWLEDGED, delivered_by=received.delivered_by or "other")
+    if not_received is None:
+        return
+    late = [claim.packet.timeout_s <= step.time_s for claim in not_received.claims]
+    refunded, unclear = split(draft, not_received, late)
+    if refunded is not None:
+        end(draft, refunded, State.REFUNDED, delivered_by="other", reason=refunded.note)
+    if unclear is None:
+        return
+    if unclear.attempts < draft.state.limits.attempts:
+        draft.enter(again(draft, unclear, unclear.note), Stage.SETTLE)
+    elif unclear.note:
+        end(draft, unclear, State.REJECTED, reason=unclear.note)
+    else:
+        park(draft, unclear, "no-commitment: gone from the source before its timeout, and not received")
+
+
+def _looked(draft: Draft, step: Check, standing: Batch | None, gone: Batch | None) -> None:
+    """At the head of the acting chain: what is gone there was delivered; the rest is ours when our turn has come."""
+    if gone is not None:
+        by = gone.delivered_by or "other"
+        state = State.INCLUDED if step.leg is Leg.OUT else gone.state
+        there = replace(
+            unproven(gone), after_height=step.at.height, delivered_by=by, ready_s=0.0, suspect=False
+        )
+        draft.enter(in_state(draft, there, state), Stage.CONFIRM)
+    if standing is None:
+        return
+    if standing.suspect and gone is None:
+        _bisect(draft, standing)
+    elif standing.turn_s > draft.at_s:
+        next_s = min(standing.turn_s, draft.at_s + draft.state.limits.standby_s)
+        waiting = replace(standing, ready_s=next_s)
+        slot = (step.leg, Stage.CHECK)
+        draft.queues[slot] = (*draft.queues.get(slot, ()), waiting)
+    else:
+        restart(draft, replace(unproven(standing), suspect=False), Stage.PROVE)
+
+
+def _bisect(draft: Draft, batch: Batch) -> None:
+    """The chain refused this list and all of it still matters: cut it in half; a message alone is tried a few times."""
+    batch = replace(unproven(batch), suspect=False)
+    if len(batch) == 1:
+        if batch.attempts >= draft.state.limits.refusals:
+            park(draft, batch, batch.note)
+        else:
+            restart(draft, batch, Stage.PROVE)
+        return
+    half = len(batch) // 2
+    for part in split(draft, batch, [index < half for index in range(len(batch))]):
+        if part is not None:
+            restart(draft, replace(part, attempts=1, ready_s=0.0), Stage.PROVE)
+
+
+def _confirmed(draft: Draft, step: Check, standing: Batch | None, gone: Batch | None) -> None:
+    """At a finalized block of the acting chain: what is gone there has ended on this leg, for good."""
+    if step.leg is Leg.OUT:
+        if gone is not None:
+            delivered(draft, gone)
+        if standing is not None:
+            _not_delivered(draft, step, standing)
+        return
+    if gone is not None:
+        state = State.REFUNDED if is_timeout(gone) else State.ACKNOWLEDGED
+        end(draft, gone, state, reason="", delivered_by=None)
+    if standing is not None:
+        restart(
+            draft, again(draft, unproven(standing), "no-effect: the commitment still stands"), Stage.CHECK
+        )
+
+
+def _not_delivered(draft: Draft, step: Check, batch: Batch) -> None:
+    """No receipt in finalized state: refund what is past its timeout, wait for what is near it, send the rest again."""
+    late, rest = split(draft, batch, [claim.packet.timeout_s <= step.time_s for claim in batch.claims])
+    if late is not None:
+        expired(draft, late)
+    if rest is None:
+        return
+    if rest.after_time_s:
+        hold_until_timeout(draft, rest, rest.state)
+    else:
+        fresh = replace(again(draft, unproven(rest), "no-effect: not received"), delivered_by="")
+        restart(draft, fresh, Stage.CHECK)
+
+
+def hold_until_timeout(draft: Draft, batch: Batch, state: State) -> None:
+    """Keep packets that are too near their timeout to be sent until finalized time has passed it."""
+    held = in_state(draft, replace(unproven(batch), after_time_s=batch.deadline_s, ready_s=0.0), state)
+    draft.enter(held, Stage.CONFIRM, move=move_of(draft, held, Stage.CONFIRM, reason=_near(held)))
+
+
+def _near(batch: Batch) -> str:
+    return f"near-timeout: not sent, the first times out at {batch.deadline_s}"
+
+
+def sweep(draft: Draft, horizon_s: float) -> None:
+    """Take packets that time out before `horizon_s` out of the stages before submission."""
+    for stage in (Stage.CHECK, Stage.PROVE, Stage.ATTEST, Stage.SUBMIT, Stage.PARKED):
+        slot = (Leg.OUT, stage)
+        near = [batch for batch in draft.queues.get(slot, ()) if batch.deadline_s <= horizon_s]
+        draft.leave(Leg.OUT, stage, [batch.id for batch in near])
+        for batch in near:
+            _sweep_batch(draft, batch, stage, horizon_s)
+
+
+def _sweep_batch(draft: Draft, batch: Batch, stage: Stage, horizon_s: float) -> None:
+    flags: Sequence[bool] = [claim.packet.timeout_s <= horizon_s for claim in batch.claims]
+    held, others = split(draft, batch, flags)
+    if others is not None:
+        if stage in (Stage.ATTEST, Stage.SUBMIT):
+            restart(draft, others, Stage.PROVE)
+        else:
+            draft.enter(others, stage)
+    if held is not None:
+        state = batch.state if stage is Stage.PARKED else State.OBSERVED
+        hold_until_timeout(draft, replace(held, suspect=False), state)
+
+
+def recheck(draft: Draft) -> None:
+    """Look again at delivered messages whose acknowledgement does not come, and at disputed ones."""
+    state = draft.state
+    if draft.at_s < state.rechecked_s + state.limits.recheck_s:
+        return
+    draft.set(rechecked_s=draft.at_s)
+    if state.disputed and state.out.rescan_from is None:
+        lowest = min([doubt.height for _, doubt in state.disputed.items()])
+        draft.set_leg(Leg.OUT, rescan_from=lowest)
+    late = [
+        (sequence, awaited)
+        for sequence, awaited in state.awaiting.items()
+        if awaited.since_s + state.limits.recheck_s * 4**awaited.attempts <= draft.at_s
+    ]
+    if late:
+        _confirm_again(draft, late)
+
+
+def _confirm_again(draft: Draft, late: Sequence[tuple[int, Awaited]]) -> None:
+    """Ask the destination's state once more, and read its blocks once more."""
+    state = draft.state
+    rescan(draft, Leg.BACK, [awaited.height for _, awaited in late])
+    draft.set(awaiting=state.awaiting.without([sequence for sequence, _ in late]))
+    for first in range(0, len(late), state.limits.batch):
+        part = late[first : first + state.limits.batch]
+        seen = [known for known in (state.packets.get(sequence) for sequence, _ in part) if known is not None]
+        batch = new_batch(draft, Leg.OUT, [Sent(packet=known.packet) for known in seen], State.DELIVERED)
+        tries = max([awaited.attempts for _, awaited in part]) + 1
+        draft.enter(replace(batch, attempts=tries), Stage.CONFIRM)

@@ -1,0 +1,258 @@
+"""What may start now, for one lane: the whole policy of going forward, as a pure function.
+
+Each stage of each leg is looked at by itself, so stages run at the same time; a stage has one list in flight, except
+submissions, of which a window may be in flight. What happened, and what to do about failures, is in `apply`.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from adapters.api import ChainStatus, Delivery
+from proofs.types import Claim, Height, NotReceived, Sent
+from relays.core.batch import Batch, joinable, joined
+from relays.core.lane import LaneState, Stage
+from relays.core.steps import Attest, Check, Observe, Prove, Step, Submit, Track, Wait
+from relays.core.types import Leg
+
+
+def decide(state: LaneState, now_s: float) -> tuple[Step, ...]:
+    """Return all steps that may start now, or one `Wait`. `now_s` is our clock, unix seconds.
+
+    The caller applies `Started` for each step and asks again until it is told to wait.
+    """
+    if state.halted:
+        return (Wait(until_s=math.inf),)
+    steps = tuple(_startable(state, now_s))
+    return steps or (Wait(until_s=_next_time_s(state, now_s)),)
+
+
+def chain_time_s(status: ChainStatus | None, now_s: float) -> float:
+    """Return a time that the head of a chain may have reached: never less than its finalized time."""
+    return now_s if status is None else max(now_s, status.finalized_time_s)
+
+
+def _startable(state: LaneState, now_s: float) -> Iterator[Step]:
+    for leg in Leg:
+        for find in (_observe, _confirm, _check, _prove, _attest, _submit, _track):
+            step = find(state, leg, now_s)
+            if step is not None:
+                yield step
+    for stage in (Stage.SURVEY, Stage.SETTLE):
+        step = _look_back(state, stage, now_s)
+        if step is not None:
+            yield step
+
+
+def _observe(state: LaneState, leg: Leg, now_s: float) -> Observe | None:
+    status, own = state.proving(leg), state.leg(leg)
+    if status is None or own.observing or _paused(state, leg, Stage.OBSERVE, now_s):
+        return None
+    if leg is Leg.OUT and len(state.packets) >= state.limits.max_open:
+        return None
+    if leg is Leg.BACK and not _has_caught_up(state):
+        return None
+    rescan = own.rescan_from is not None and own.cursor is not None
+    end = own.cursor.height if rescan and own.cursor is not None else status.finalized.height
+    first = own.rescan_from if rescan and own.rescan_from is not None else _next_height(state, leg)
+    if first > end:
+        return None
+    return Observe(
+        leg=leg,
+        first=first,
+        last=Height(min(end, first + state.limits.scan_range - 1)),
+        finalized=status.finalized,
+        pin=None if own.pinned else own.cursor,
+        rescan=rescan,
+    )
+
+
+def _has_caught_up(state: LaneState) -> bool:
+    """Acknowledgements are read only when the packets that they may be about have been read."""
+    if state.old_up_to is None:
+        return False
+    start = state.params.source_start
+    return state.old_up_to < start or (
+        state.out.cursor is not None and state.out.cursor.height >= state.old_up_to
+    )
+
+
+def _next_height(state: LaneState, leg: Leg) -> Height:
+    cursor = state.leg(leg).cursor
+    if cursor is not None:
+        return Height(cursor.height + 1)
+    return state.params.source_start if leg is Leg.OUT else state.params.destination_start
+
+
+def _confirm(state: LaneState, leg: Leg, now_s: float) -> Check | None:
+    status = state.acting(leg)
+    if status is None or not _free(state, leg, Stage.CONFIRM, now_s):
+        return None
+    height, time_s = status.finalized.height, status.finalized_time_s
+    for batch in state.queues.get((leg, Stage.CONFIRM), ()):
+        if batch.ready_s <= now_s and batch.after_height <= height and batch.after_time_s <= time_s:
+            return Check(
+                leg=leg,
+                stage=Stage.CONFIRM,
+                batch=batch,
+                parts=(batch.id,),
+                claims=batch.claims,
+                at=status.finalized,
+                time_s=time_s,
+            )
+    return None
+
+
+def _check(state: LaneState, leg: Leg, now_s: float) -> Check | None:
+    status = state.acting(leg)
+    if status is None or not _free(state, leg, Stage.CHECK, now_s):
+        return None
+    batch, parts = _select(state, leg, Stage.CHECK, now_s, lambda batch: batch.ready_s <= now_s)
+    if batch is None:
+        return None
+    return Check(
+        leg=leg,
+        stage=Stage.CHECK,
+        batch=batch,
+        parts=parts,
+        claims=batch.claims,
+        at=status.head,
+        time_s=status.finalized_time_s,
+    )
+
+
+def _look_back(state: LaneState, stage: Stage, now_s: float) -> Check | None:
+    """Old messages: is the commitment still on the source (SURVEY); if not, what does the destination say (SETTLE)."""
+    status = state.source if stage is Stage.SURVEY else state.destination
+    if status is None or not _free(state, Leg.OUT, stage, now_s):
+        return None
+    batch, parts = _select(state, Leg.OUT, stage, now_s, lambda batch: batch.ready_s <= now_s)
+    if batch is None:
+        return None
+    claims: list[Claim] = [
+        NotReceived(packet=claim.packet) if stage is Stage.SURVEY else Sent(packet=claim.packet)
+        for claim in batch.claims
+    ]
+    return Check(
+        leg=Leg.OUT,
+        stage=stage,
+        batch=batch,
+        parts=parts,
+        claims=tuple(claims),
+        at=status.finalized,
+        time_s=status.finalized_time_s,
+    )
+
+
+def _prove(state: LaneState, leg: Leg, now_s: float) -> Prove | None:
+    status = state.proving(leg)
+    if status is None or not _free(state, leg, Stage.PROVE, now_s):
+        return None
+    ahead = sum(
+        len(batches.get((leg, stage), ()))
+        for stage in (Stage.ATTEST, Stage.SUBMIT)
+        for batches in (state.queues, state.busy)
+    )
+    if ahead >= state.limits.ahead:
+        return None
+    batch, parts = _select(state, leg, Stage.PROVE, now_s, _sendable(state, leg, now_s))
+    return None if batch is None else Prove(leg=leg, batch=batch, parts=parts, at=status.finalized)
+
+
+def _attest(state: LaneState, leg: Leg, now_s: float) -> Attest | None:
+    if not _free(state, leg, Stage.ATTEST, now_s):
+        return None
+    may = _sendable(state, leg, now_s)
+    batch = next(filter(may, state.queues.get((leg, Stage.ATTEST), ())), None)
+    return None if batch is None else Attest(leg=leg, batch=batch)
+
+
+def _submit(state: LaneState, leg: Leg, now_s: float) -> Submit | None:
+    if state.acting(leg) is None or _paused(state, leg, Stage.SUBMIT, now_s):
+        return None
+    in_flight = len(state.busy.get((leg, Stage.SUBMIT), ())) + len(state.queues.get((leg, Stage.TRACK), ()))
+    if in_flight >= state.limits.window:
+        return None
+    may = _sendable(state, leg, now_s)
+    batch = next(filter(may, state.queues.get((leg, Stage.SUBMIT), ())), None)
+    if batch is None or batch.attested is None:
+        return None
+    delivery = Delivery(
+        lane=state.params.lane, proven=batch.proven, attested=batch.attested, key=_key(state, batch)
+    )
+    return Submit(leg=leg, batch=batch, delivery=delivery)
+
+
+def _key(state: LaneState, batch: Batch) -> str:
+    """Return the idempotency key: the same claims proven at the same block are the same delivery."""
+    at = batch.proven[0].at
+    kind = type(batch.claims[0]).__name__
+    numbers = ",".join(map(str, batch.sequences))
+    text = f"{state.params.lane}|{kind}|{at.height}|{at.hash.hex()}|{numbers}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _track(state: LaneState, leg: Leg, now_s: float) -> Track | None:
+    status, own = state.acting(leg), state.leg(leg)
+    tracked = state.queues.get((leg, Stage.TRACK), ())
+    if not tracked or status is None or own.tracking or _paused(state, leg, Stage.TRACK, now_s):
+        return None
+    if status.head.height == own.tracked_head and now_s < own.tracked_s + state.limits.track_s:
+        return None
+    ids = tuple([batch.submission for batch in tracked if batch.submission is not None])
+    return Track(leg=leg, ids=ids, head=status.head.height)
+
+
+def _sendable(state: LaneState, leg: Leg, now_s: float) -> Callable[[Batch], bool]:
+    """Return the test for batches that may go on: not resting, and no packet too near its timeout."""
+    if leg is Leg.BACK:
+        return lambda batch: batch.ready_s <= now_s
+    horizon_s = chain_time_s(state.destination, now_s) + state.limits.timeout_margin_s
+    return lambda batch: batch.ready_s <= now_s and batch.deadline_s > horizon_s
+
+
+def _select(
+    state: LaneState, leg: Leg, stage: Stage, now_s: float, may: Callable[[Batch], bool]
+) -> tuple[Batch | None, tuple[int, ...]]:
+    """Return the first batch that may go, joined with small ones behind it, and the ids of all of them."""
+    chosen: list[Batch] = []
+    room = state.limits.batch
+    for batch in state.queues.get((leg, stage), ()):
+        if not may(batch):
+            continue
+        if not chosen:
+            chosen.append(batch)
+            room -= len(batch)
+            if batch.turn_s > now_s:
+                break
+        elif batch.turn_s <= now_s and len(batch) <= room and joinable(chosen[0], batch):
+            chosen.append(batch)
+            room -= len(batch)
+        if room <= 0:
+            break
+    return (joined(chosen), tuple([batch.id for batch in chosen])) if chosen else (None, ())
+
+
+def _free(state: LaneState, leg: Leg, stage: Stage, now_s: float) -> bool:
+    """Say whether a stage has something waiting, nothing in flight, and does not rest."""
+    slot = (leg, stage)
+    return bool(state.queues.get(slot)) and not state.busy.get(slot) and not _paused(state, leg, stage, now_s)
+
+
+def _paused(state: LaneState, leg: Leg, stage: Stage, now_s: float) -> bool:
+    pause = state.pauses.get((leg, stage))
+    return pause is not None and pause.until_s > now_s
+
+
+def _next_time_s(state: LaneState, now_s: float) -> float:
+    """Return the next moment at which the passing of time alone may let a step start."""
+    times: list[float] = [pause.until_s for pause in state.pauses.values()]
+    for (leg, stage), batches in state.queues.items():
+        if stage is Stage.TRACK and batches:
+            times.append(state.leg(leg).tracked_s + state.limits.track_s)
+        times.extend(_ready_times(batches))
+    return min([time_s for time_s in times if time_s > now_s], default=math.inf)
+
+
+def _ready_times(batches: Sequence[Batch]) -> list[float]:
+    return [batch.ready_s for batch in batches if batch.ready_s]

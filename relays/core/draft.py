@@ -1,0 +1,244 @@
+"""A lane's next state in the making: what the functions behind `apply` write to. It lives for one event.
+
+Nothing outside `relays/core` sees a draft; `apply` starts one from a frozen state and freezes it again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from proofs.types import Claim
+from relays.core.backoff import delay_s
+from relays.core.batch import Batch, batch_of, is_timeout, reclaimed
+from relays.core.lane import LaneState, LegState, Pause, Stage
+from relays.core.turns import turn_s
+from relays.core.types import Changes, Cursor, Leg, Message, Move, State, WaitingOn
+
+_WAITS_FOR = {
+    (Leg.OUT, Stage.SURVEY): WaitingOn.NOTHING,
+    (Leg.OUT, Stage.SETTLE): WaitingOn.DESTINATION_FINALITY,
+    (Leg.OUT, Stage.CHECK): WaitingOn.NOTHING,
+    (Leg.OUT, Stage.PROVE): WaitingOn.PROOF,
+    (Leg.OUT, Stage.ATTEST): WaitingOn.ATTESTATIONS,
+    (Leg.OUT, Stage.SUBMIT): WaitingOn.NOTHING,
+    (Leg.OUT, Stage.TRACK): WaitingOn.INCLUSION,
+    (Leg.OUT, Stage.CONFIRM): WaitingOn.DESTINATION_FINALITY,
+    (Leg.OUT, Stage.PARKED): WaitingOn.OPERATOR,
+    (Leg.BACK, Stage.CHECK): WaitingOn.NOTHING,
+    (Leg.BACK, Stage.PROVE): WaitingOn.PROOF,
+    (Leg.BACK, Stage.ATTEST): WaitingOn.ATTESTATIONS,
+    (Leg.BACK, Stage.SUBMIT): WaitingOn.NOTHING,
+    (Leg.BACK, Stage.TRACK): WaitingOn.INCLUSION,
+    (Leg.BACK, Stage.CONFIRM): WaitingOn.SOURCE_FINALITY,
+    (Leg.BACK, Stage.PARKED): WaitingOn.OPERATOR,
+}
+
+
+class Draft:
+    """The state under change and the changes to save."""
+
+    def __init__(self, state: LaneState, at_s: float) -> None:
+        self.state = state
+        self.at_s = at_s
+        self.queues = dict(state.queues)
+        self.busy = dict(state.busy)
+        self.inserted: list[Message] = []
+        self.moved: list[Move] = []
+        self.cursors: dict[Leg, Cursor] = {}
+
+    def finish(self) -> tuple[LaneState, Changes]:
+        """Return the frozen next state and the changes to save."""
+        state = replace(self.state, queues=self.queues, busy=self.busy)
+        changes = Changes(
+            cursors=tuple(self.cursors.items()), inserted=tuple(self.inserted), moved=tuple(self.moved)
+        )
+        return state, changes
+
+    def set(self, **fields: Any) -> None:
+        """Replace fields of the state other than the batches."""
+        self.state = replace(self.state, **fields)
+
+    def set_leg(self, leg: Leg, **fields: Any) -> None:
+        """Replace fields of one leg."""
+        changed: LegState = replace(self.state.leg(leg), **fields)
+        self.set(**{leg.value: changed})
+
+    def enter(self, batch: Batch, stage: Stage, *, move: Move | None = None, front: bool = False) -> None:
+        """Put a batch into a stage's queue and record the move; `move` None records where it is and what it needs."""
+        slot = (batch.leg, stage)
+        queue = self.queues.get(slot, ())
+        self.queues[slot] = (batch, *queue) if front else (*queue, batch)
+        self.moved.append(move_of(self, batch, stage) if move is None else move)
+
+    def leave(self, leg: Leg, stage: Stage, ids: Iterable[int]) -> None:
+        """Take batches out of a stage's queue."""
+        gone = set(ids)
+        slot = (leg, stage)
+        self.queues[slot] = tuple([batch for batch in self.queues.get(slot, ()) if batch.id not in gone])
+
+    def done(self, leg: Leg, stage: Stage, batch: Batch) -> None:
+        """Note that a batch is no longer in flight in a stage; the stage did not fail, so it rests no more."""
+        slot = (leg, stage)
+        self.busy[slot] = tuple([other for other in self.busy.get(slot, ()) if other.id != batch.id])
+        if slot in self.state.pauses:
+            self.set(pauses={key: pause for key, pause in self.state.pauses.items() if key != slot})
+
+
+def move_of(
+    draft: Draft,
+    batch: Batch,
+    stage: Stage,
+    *,
+    reason: str = "",
+    waiting_on: WaitingOn | None = None,
+    acknowledgements: tuple[tuple[bytes, ...], ...] | None = None,
+) -> Move:
+    """Return the record of a batch that is now in this stage, with what it needs next."""
+    if waiting_on is None:
+        waiting_on = _WAITS_FOR[batch.leg, stage]
+        if stage is Stage.CHECK and batch.turn_s > draft.at_s:
+            waiting_on = WaitingOn.TURN
+    return Move(
+        sequences=batch.sequences,
+        state=batch.state,
+        at_s=draft.at_s,
+        waiting_on=waiting_on,
+        reason=reason or batch.note,
+        next_action_s=batch.ready_s,
+        attempts=batch.attempts,
+        delivery=batch.submission if batch.leg is Leg.OUT else None,
+        delivered_by=batch.delivered_by or None,
+        acknowledgements=acknowledgements,
+    )
+
+
+def in_state(draft: Draft, batch: Batch, state: State) -> Batch:
+    """Return the batch in another state, since now; the same batch when it is there already."""
+    return batch if batch.state is state else replace(batch, state=state, since_s=draft.at_s)
+
+
+def new_batch(draft: Draft, leg: Leg, claims: Sequence[Claim], state: State) -> Batch:
+    """Return a new batch of these claims (at least one)."""
+    batch_id = draft.state.next_id
+    draft.set(next_id=batch_id + 1)
+    return batch_of(batch_id=batch_id, leg=leg, claims=claims, state=state, at_s=draft.at_s)
+
+
+def split(draft: Draft, batch: Batch, flags: Sequence[bool]) -> tuple[Batch | None, Batch | None]:
+    """Return the part whose flag is true and the part whose flag is false; None for an empty part.
+
+    A whole batch stays as it is; of a cut batch, both parts lose proofs and signatures, which are about the whole list.
+    """
+    if all(flags):
+        return batch, None
+    if not any(flags):
+        return None, batch
+    pairs = list(zip(batch.claims, flags, strict=True))
+    second = draft.state.next_id
+    draft.set(next_id=second + 1)
+    return (
+        reclaimed(batch, [claim for claim, flag in pairs if flag], batch.id),
+        reclaimed(batch, [claim for claim, flag in pairs if not flag], second),
+    )
+
+
+def again(draft: Draft, batch: Batch, note: str) -> Batch:
+    """Return the batch with one more attempt counted, resting for as long as the backoff says."""
+    attempts = batch.attempts + 1
+    rest_s = delay_s(draft.state.limits.backoff_s, attempts)
+    return replace(batch, attempts=attempts, ready_s=draft.at_s + rest_s, note=note)
+
+
+def with_turn(draft: Draft, batch: Batch, due_s: float) -> Batch:
+    """Return a batch that became deliverable at `due_s` with our turn, and with our first look at it."""
+    params, limits = draft.state.params, draft.state.limits
+    ours_s = turn_s(params.rank, params.takeover_s, due_s)
+    look_s = min(ours_s, draft.at_s + limits.standby_s) if ours_s > draft.at_s else batch.ready_s
+    return replace(batch, turn_s=ours_s, ready_s=look_s)
+
+
+def end(
+    draft: Draft, batch: Batch, state: State, *, reason: str = "", delivered_by: str | None = None
+) -> None:
+    """Let all messages of a batch end; nothing of them is kept but the count."""
+    current = draft.state
+    ended = {**current.ended, state: current.ended.get(state, 0) + len(batch)}
+    draft.set(
+        ended=ended,
+        packets=current.packets.without(batch.sequences),
+        acknowledged=current.acknowledged.without(batch.sequences),
+    )
+    draft.moved.append(
+        Move(
+            sequences=batch.sequences,
+            state=state,
+            at_s=draft.at_s,
+            reason=reason,
+            attempts=batch.attempts,
+            delivered_by=delivered_by,
+        )
+    )
+
+
+def park(draft: Draft, batch: Batch, reason: str) -> None:
+    """Put a batch aside until a person retries it, or until its timeout has passed.
+
+    A timeout or an acknowledgement that is parked keeps its leg, so a retry goes on from there.
+    """
+    parked = replace(in_state(draft, batch, State.PARKED), ready_s=0.0, note=reason, suspect=False)
+    draft.enter(parked, Stage.PARKED)
+
+
+def halt(draft: Draft, reason: str, *, violated: bool) -> None:
+    """Stop the lane until a person lets it go on. The first reason stays."""
+    if not draft.state.halted:
+        draft.set(halted=reason, last_error=reason, last_error_s=draft.at_s)
+    draft.set(violated=draft.state.violated or violated)
+
+
+def home_state(batch: Batch) -> State:
+    """Return the state of a batch that is (again) before its proof."""
+    if batch.leg is Leg.OUT:
+        return State.OBSERVED
+    return State.EXPIRED if is_timeout(batch) else State.DELIVERED
+
+
+def restart(draft: Draft, batch: Batch, stage: Stage) -> None:
+    """Let a batch begin again at `stage`, without what belonged to its last try."""
+    draft.enter(in_state(draft, batch, home_state(batch)), stage)
+
+
+def rest(
+    draft: Draft, leg: Leg, stage: Stage, waiting_on: WaitingOn, reason: str, retry_s: float | None
+) -> None:
+    """Let a stage rest after a failure; the reason is recorded for everything that waits at or before the stage."""
+    slot = (leg, stage)
+    before = draft.state.pauses.get(slot)
+    tries = before.tries + 1 if before is not None else 1
+    wait_s = delay_s(draft.state.limits.backoff_s, tries) if retry_s is None else retry_s
+    pause = Pause(until_s=draft.at_s + wait_s, tries=tries, waiting_on=waiting_on, reason=reason)
+    draft.set(pauses={**draft.state.pauses, slot: pause}, last_error=reason, last_error_s=draft.at_s)
+    if before is None or (before.waiting_on, before.reason) != (waiting_on, reason):
+        _announce(draft, leg, stage, pause)
+
+
+_UPSTREAM = {
+    Stage.SURVEY: (Stage.SURVEY,),
+    Stage.SETTLE: (Stage.SETTLE,),
+    Stage.CHECK: (Stage.CHECK,),
+    Stage.PROVE: (Stage.PROVE,),
+    Stage.ATTEST: (Stage.PROVE, Stage.ATTEST),
+    Stage.SUBMIT: (Stage.PROVE, Stage.ATTEST, Stage.SUBMIT),
+    Stage.TRACK: (Stage.TRACK,),
+    Stage.CONFIRM: (Stage.CONFIRM,),
+    Stage.OBSERVE: (),
+    Stage.PARKED: (),
+}
+"""Stage -> the stages whose batches wait when it rests."""
+
+
+def _announce(draft: Draft, leg: Leg, stage: Stage, pause: Pause) -> None:
+    for held in _UPSTREAM[stage]:
+        for batch in draft.queues.get((leg, held), ()):
+            move = move_of(draft, batch, held, reason=pause.reason, waiting_on=pause.waiting_on)
+            draft.moved.append(replace(move, next_action_s=pause.until_s))

@@ -1,0 +1,140 @@
+"""What follows from verdicts: the only place where a claim becomes something that may be delivered.
+
+A claim that was accepted goes on with its proof. A claim that trusted evidence refuted is not tried again as it is. Evidence
+that is merely bad says nothing about the claim: it is fetched again, and only after many attempts is the message parked.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from proofs.types import Acknowledged, Claim, NotReceived, Proven, Sent
+from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected, Verdict
+from relays.core.batch import Batch, reclaimed, unproven
+from relays.core.draft import Draft, again, halt, home_state, in_state, park, rest
+from relays.core.events import Judged
+from relays.core.lane import Stage
+from relays.core.observing import dispute, rescan
+from relays.core.types import Leg, State, WaitingOn
+
+_Verdict = Verdict[Proven[Claim]]
+
+
+def judged(draft: Draft, event: Judged) -> None:
+    """Send each claim of the list where its verdict sends it."""
+    batch, verdicts = event.step.batch, event.verdicts
+    leg = event.step.leg
+    draft.done(leg, Stage.PROVE, batch)
+    first = verdicts[0]
+    if isinstance(first, NotEnoughTrust):
+        _not_enough(draft, batch, first)
+        return
+    if isinstance(first, Rejected) and first.reason is Reason.CONTRADICTION:
+        draft.enter(in_state(draft, batch, home_state(batch)), Stage.PROVE, front=True)
+        halt(draft, f"contradiction: {first.detail}", violated=True)
+        return
+    proven = tuple([verdict.value for verdict in verdicts if isinstance(verdict, Accepted)])
+    if proven:
+        accepted = batch if len(proven) == len(batch) else _part(draft, batch, verdicts, Accepted)
+        _go_on(draft, accepted, proven)
+    if len(proven) == len(batch):
+        return
+    for reason in Reason:
+        refused = [isinstance(verdict, Rejected) and verdict.reason is reason for verdict in verdicts]
+        if any(refused):
+            _refused(draft, _picked(draft, batch, refused), reason, _detail(verdicts, reason))
+
+
+def _go_on(draft: Draft, batch: Batch, proven: tuple[Proven[Claim], ...]) -> None:
+    state = State.VERIFIED if batch.leg is Leg.OUT else home_state(batch)
+    verified = replace(
+        in_state(draft, batch, state), proven=proven, proven_s=draft.at_s, ready_s=0.0, note=""
+    )
+    draft.enter(verified, Stage.ATTEST)
+
+
+def _not_enough(draft: Draft, batch: Batch, verdict: NotEnoughTrust) -> None:
+    """The block itself has not enough trust yet: the whole stage waits."""
+    waiting = replace(in_state(draft, batch, home_state(batch)), ready_s=0.0)
+    draft.enter(waiting, Stage.PROVE, front=True)
+    reason = f"not-enough-trust: {verdict.have} of {verdict.need}"
+    rest(draft, batch.leg, Stage.PROVE, WaitingOn.PROOF, reason, None)
+
+
+def _detail(verdicts: Sequence[_Verdict], reason: Reason) -> str:
+    """Return the code and the sentence of the first rejection for this reason."""
+    details = [
+        verdict.detail for verdict in verdicts if isinstance(verdict, Rejected) and verdict.reason is reason
+    ]
+    return f"{reason.value}: {details[0]}"
+
+
+def _part(
+    draft: Draft, batch: Batch, verdicts: Sequence[_Verdict], kind: type[Accepted[Proven[Claim]]]
+) -> Batch:
+    return _picked(draft, batch, [isinstance(verdict, kind) for verdict in verdicts])
+
+
+def _picked(draft: Draft, batch: Batch, flags: Sequence[bool]) -> Batch:
+    """Return the flagged claims (at least one) as a batch of their own."""
+    if all(flags):
+        return batch
+    batch_id = draft.state.next_id
+    draft.set(next_id=batch_id + 1)
+    return reclaimed(
+        batch, [claim for claim, flag in zip(batch.claims, flags, strict=True) if flag], batch_id
+    )
+
+
+def _refused(draft: Draft, batch: Batch, reason: Reason, detail: str) -> None:
+    """Act on a rejection, by what it says about the claims."""
+    act = _REFUTED.get((type(batch.claims[0]), reason))
+    if act is not None:
+        act(draft, batch, detail)
+    elif batch.attempts >= draft.state.limits.attempts:
+        park(draft, batch, detail)
+    else:
+        draft.enter(again(draft, in_state(draft, batch, home_state(batch)), detail), Stage.PROVE)
+
+
+def _gone(draft: Draft, batch: Batch, detail: str) -> None:
+    """No commitment on the source: it was never there, or others have finished the message."""
+    draft.enter(replace(in_state(draft, batch, State.OBSERVED), ready_s=0.0, note=detail), Stage.SETTLE)
+
+
+def _was_received(draft: Draft, batch: Batch, detail: str) -> None:
+    """Proven: the packet was received after all. The OUT leg takes it back and confirms."""
+    claims: list[Claim] = [Sent(packet=claim.packet) for claim in batch.claims]
+    returned = replace(
+        reclaimed(batch, claims, batch.id), leg=Leg.OUT, note=detail, delivered_by="other", ready_s=0.0
+    )
+    draft.enter(in_state(draft, returned, State.INCLUDED), Stage.CONFIRM)
+
+
+def _other_answer(draft: Draft, batch: Batch, detail: str) -> None:
+    """The acknowledgement that we were told of is not the one in the destination's state: read it again."""
+    if batch.attempts >= draft.state.limits.attempts:
+        park(draft, batch, detail)
+        return
+    read_answer_again(draft, again(draft, batch, detail))
+
+
+def read_answer_again(draft: Draft, batch: Batch) -> None:
+    """Give delivered messages back to the OUT leg, to be confirmed and to get their acknowledgements anew."""
+    state = draft.state
+    heights = [seen.height for seen in map(state.acknowledged.get, batch.sequences) if seen is not None]
+    draft.set(acknowledged=state.acknowledged.without(batch.sequences))
+    rescan(draft, Leg.BACK, heights)
+    claims: list[Claim] = [Sent(packet=claim.packet) for claim in batch.claims]
+    returned = reclaimed(unproven(batch), claims, batch.id)
+    returned = replace(returned, leg=Leg.OUT, delivered_by=batch.delivered_by or "other", suspect=False)
+    draft.enter(in_state(draft, returned, State.INCLUDED), Stage.CONFIRM)
+
+
+_REFUTED: dict[tuple[type[Claim], Reason], Callable[[Draft, Batch, str], None]] = {
+    (Sent, Reason.ABSENT): _gone,
+    (Sent, Reason.WRONG_VALUE): dispute,
+    (Acknowledged, Reason.ABSENT): _other_answer,
+    (Acknowledged, Reason.WRONG_VALUE): _other_answer,
+    (NotReceived, Reason.PRESENT): _was_received,
+}
+"""Verdicts that speak about the claim itself, and what they mean. All others speak about the evidence."""

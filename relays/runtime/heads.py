@@ -1,0 +1,197 @@
+"""One chain in use: its adapter, its judge, and the only reader of its heads, shared by all lanes.
+
+A chain that is down is tried again here and touches nobody but its own lanes. A finalized block that changed is looked at
+with the light client: only what the light client stands behind halts the lanes, a liar does not.
+"""
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from adapters.api import ChainStatus, Clock, GatewayChain, HeadWatcher, LightClientSpec
+from adapters.errors import AdapterError, RateLimited, Remedy
+from proofs.types import BlockRef, ChainId
+from relays.core.backoff import delay_s
+from relays.core.lane import Limits
+from relays.runtime.bell import Bell
+from relays.runtime.evidence import TrustBook, contradiction_of
+from relays.runtime.status import ChainHealth, ChainMode
+
+_log = structlog.get_logger("relays.heads")
+_VERIFY_EVERY_S = 10.0
+"""How often the last finalized block is looked up again, to see that it is still there."""
+_WATCHED_FACTOR = 5
+"""A chain that wakes us is polled this many times less often, to notice a silent subscription."""
+
+
+class HeadListener(Protocol):
+    """Who wants to know."""
+
+    def heads_read(self, status: ChainStatus) -> None:
+        """Head and finality were read."""
+
+    def chain_halted(self, chain: ChainId, detail: str) -> None:
+        """The chain contradicted itself, or is another chain: its lanes must stop."""
+
+    def chain_down(self, chain: ChainId, detail: str) -> None:
+        """The chain cannot be read; it is being tried again."""
+
+
+class ChainLink:
+    """One connected chain. `run` owns its lifetime."""
+
+    def __init__(
+        self, chain: GatewayChain, spec: LightClientSpec, clock: Clock, *, poll_s: float = 1.0
+    ) -> None:
+        self.chain = chain
+        self.spec = spec
+        self.trust = TrustBook()
+        self._clock = clock
+        self._poll_s = poll_s
+        self._bell = Bell(clock)
+        self._listeners: list[HeadListener] = []
+        self._mode = ChainMode.CONNECTING
+        self._error = ""
+        self._since_s = clock.now_s()
+        self._status: ChainStatus | None = None
+        self._verified: BlockRef | None = None
+        self._verified_s = clock.monotonic_s()
+        self._tries = 0
+        self._connected = False
+        self._woken_s = float("-inf")
+
+    def subscribe(self, listener: HeadListener) -> None:
+        """Tell this listener of every read from now on, and of the last one at once."""
+        self._listeners.append(listener)
+        if self._status is not None:
+            listener.heads_read(self._status)
+
+    def unsubscribe(self, listener: HeadListener) -> None:
+        """Tell this listener no more."""
+        self._listeners.remove(listener)
+
+    def health(self) -> ChainHealth:
+        """Return how the chain does."""
+        return ChainHealth(
+            chain=self.chain.chain_id,
+            mode=self._mode,
+            error=self._error,
+            since_s=self._since_s,
+            status=self._status,
+            assurance=self.spec.assurance,
+            light_client=self.spec.family,
+        )
+
+    def contradict(self, detail: str) -> None:
+        """Halt all lanes of this chain until a person resumes one."""
+        self._enter(ChainMode.HALTED, f"contradiction: {detail}")
+        for listener in list(self._listeners):
+            listener.chain_halted(self.chain.chain_id, detail)
+
+    def forgive(self) -> None:
+        """A person decided that the chain may be used again: trust starts from the configuration."""
+        self.trust.forgive()
+        self._verified = None
+        self._status = None
+        self._enter(ChainMode.CONNECTING, "")
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Connect and read heads until cancelled, then close the adapter."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                if isinstance(self.chain, HeadWatcher):
+                    group.create_task(self._watch(self.chain))
+                while True:
+                    await self._bell.wait(await self._round())
+        finally:
+            await self.chain.close()
+
+    async def _watch(self, watcher: HeadWatcher) -> None:
+        """Ring for every head that the chain announces; a subscription that ends is begun again."""
+        while True:
+            if self._connected:
+                try:
+                    async for _ in watcher.heads():
+                        self._woken_s = self._clock.monotonic_s()
+                        self._bell.ring()
+                except AdapterError as error:
+                    _log.info("heads.subscription_lost", chain=self.chain.chain_id, error=str(error))
+            await self._clock.sleep(self._poll_s)
+
+    async def _round(self) -> float:
+        """Connect if need be and read once; return the seconds until the next round."""
+        try:
+            if not self._connected:
+                await self.chain.connect()
+                self._connected = True
+            await self._read()
+        except AdapterError as error:
+            return self._failed(error)
+        self._tries = 0
+        watched = self._clock.monotonic_s() - self._woken_s < self._poll_s * _WATCHED_FACTOR
+        return self._poll_s * (_WATCHED_FACTOR if watched else 1)
+
+    async def _read(self) -> None:
+        status = await self.chain.status()
+        known = self._status
+        if known is not None and status.finalized.height < known.finalized.height:
+            status = known
+        elif known is not None and status.finalized.height == known.finalized.height:
+            if status.finalized != known.finalized:
+                await self._doubt(known.finalized, status.finalized)
+                return
+        self._status = status
+        await self._verify(status.finalized)
+        if self._mode is not ChainMode.HALTED:
+            self._enter(ChainMode.UP, "")
+            for listener in list(self._listeners):
+                listener.heads_read(status)
+
+    async def _verify(self, finalized: BlockRef) -> None:
+        """Now and then, see that an earlier finalized block is still the chain's."""
+        now_s = self._clock.monotonic_s()
+        if self._verified is None:
+            self._verified, self._verified_s = finalized, now_s
+        elif finalized.height > self._verified.height and now_s - self._verified_s >= _VERIFY_EVERY_S:
+            actual = await self.chain.block(self._verified.height)
+            if actual != self._verified:
+                await self._doubt(self._verified, actual)
+            else:
+                self._verified, self._verified_s = finalized, now_s
+
+    async def _doubt(self, expected: BlockRef, actual: BlockRef) -> None:
+        """Another block where a finalized one was: a violation if the light client accepts it, a lie otherwise."""
+        detail = await contradiction_of(
+            self.chain, self.spec, self.trust, expected, actual, self._clock.now_s()
+        )
+        if detail:
+            self.contradict(detail)
+        else:
+            self._enter(ChainMode.DOWN, f"false-finality: expected {expected}, got {actual}")
+
+    def _failed(self, error: AdapterError) -> float:
+        """Note an error and do what its remedy says; return the seconds to wait."""
+        self._tries += 1
+        detail = f"{error.code}: {error}"
+        if error.remedy is Remedy.HALT:
+            self._enter(ChainMode.HALTED, detail)
+            for listener in list(self._listeners):
+                listener.chain_halted(self.chain.chain_id, detail)
+        elif self._mode is not ChainMode.HALTED:
+            self._enter(ChainMode.DOWN, detail)
+            for listener in list(self._listeners):
+                listener.chain_down(self.chain.chain_id, detail)
+        if error.remedy is Remedy.RECONNECT:
+            self._connected = False
+        if isinstance(error, RateLimited):
+            return error.retry_after_s
+        return delay_s(Limits().backoff_s, self._tries)
+
+    def _enter(self, mode: ChainMode, error: str) -> None:
+        if mode is not self._mode or error != self._error:
+            if mode is not self._mode:
+                self._since_s = self._clock.now_s()
+                _log.info("chain.mode", chain=self.chain.chain_id, mode=mode.value, error=error)
+            self._mode, self._error = mode, error

@@ -1,0 +1,75 @@
+"""Keeps a lane's changes on their way to the store in order, and many of them in one commit.
+
+The lane never waits for the disk, except before an effect that others can see: that waits for `flushed`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from adapters.api import Clock
+from proofs.types import Lane
+from relays.core.types import Changes, Cursor, Leg, Message, Move
+from relays.runtime.bell import Bell
+from relays.runtime.ports import Store
+
+
+class Journal:
+    """The one writer of one lane."""
+
+    def __init__(self, store: Store, lane: Lane, clock: Clock) -> None:
+        self._store = store
+        self._lane = lane
+        self._bell = Bell(clock)
+        self._pending: list[Changes] = []
+        self._put = 0
+        self._saved = 0
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def put(self, changes: Changes) -> None:
+        """Take changes over; they are saved in the order of the calls."""
+        if changes.cursors or changes.inserted or changes.moved:
+            self._pending.append(changes)
+            self._put += 1
+            self._bell.ring()
+
+    async def flushed(self) -> None:
+        """Return when everything put so far is durable."""
+        if self._saved < self._put:
+            done = asyncio.get_running_loop().create_future()
+            self._waiting.append((self._put, done))
+            await done
+
+    async def run(self) -> None:
+        """Save until cancelled. Raises what the store raises; then nothing more is durable."""
+        while True:
+            if not self._pending:
+                await self._bell.wait(float("inf"))
+            batch, self._pending = self._pending, []
+            if batch:
+                await self._store.save(self._lane, merged(batch))
+                self._saved += len(batch)
+                self._tell()
+
+    def _tell(self) -> None:
+        still: list[tuple[int, asyncio.Future[None]]] = []
+        for number, done in self._waiting:
+            if number > self._saved:
+                still.append((number, done))
+            elif not done.done():
+                done.set_result(None)
+        self._waiting = still
+
+
+def merged(changes: Sequence[Changes]) -> Changes:
+    """Return one record of several, in their order. Cursors: the last one counts.
+
+    A message inserted again replaces the earlier one, with the moves that follow it; so an insertion never overtakes a move.
+    """
+    cursors: dict[Leg, Cursor] = {}
+    inserted: list[Message] = []
+    moved: list[Move] = []
+    for each in changes:
+        cursors.update(each.cursors)
+        inserted.extend(each.inserted)
+        moved.extend(each.moved)
+    return Changes(cursors=tuple(cursors.items()), inserted=tuple(inserted), moved=tuple(moved))

@@ -1,0 +1,114 @@
+"""Everything that runs: one reader per chain, one loop per lane, in one task group. A failing one touches no other.
+
+Remedies of expected errors are data and are acted on in `relays.core` and `heads`. What nobody expected stops here: the lane
+it happened in fails, visibly, until a person resumes it; all others go on. Cancelling `run` is the clean stop.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from adapters.api import Clock
+from proofs.types import ChainId, Lane
+from relays.core.lane import LaneParams, Limits
+from relays.runtime.handle import LaneHandle
+from relays.runtime.heads import ChainLink
+from relays.runtime.loop import LaneLoop, StartOver
+from relays.runtime.ports import Attestors, LaneRecord, Store
+from relays.runtime.status import ChainHealth, ChainMode, LaneMode
+
+_log = structlog.get_logger("relays.supervisor")
+
+
+class Supervisor:
+    """Runs chains and lanes. Handles and snapshots may be used from the same event loop at any time."""
+
+    def __init__(
+        self,
+        *,
+        links: Mapping[ChainId, ChainLink],
+        lanes: Sequence[LaneParams],
+        store: Store,
+        attestors: Attestors,
+        clock: Clock,
+        limits: Limits | None = None,
+    ) -> None:
+        self._links = dict(links)
+        self._store = store
+        self._attestors = attestors
+        self._clock = clock
+        self._limits = limits if limits is not None else Limits()
+        self._handles = {
+            params.lane: LaneHandle(
+                params, self._links[params.lane.source], self._links[params.lane.destination], clock
+            )
+            for params in lanes
+        }
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for link in self._links.values():
+                group.create_task(self._supervise_chain(link))
+            for handle in self._handles.values():
+                group.create_task(self._supervise_lane(handle))
+
+    def lane(self, lane: Lane) -> LaneHandle:
+        """Return the handle of a lane. Raises `KeyError` for an unknown one."""
+        return self._handles[lane]
+
+    def lanes(self) -> tuple[LaneHandle, ...]:
+        """Return the handles of all lanes, in the order of the configuration."""
+        return tuple(self._handles.values())
+
+    def chains(self) -> tuple[ChainHealth, ...]:
+        """Return how each chain does."""
+        return tuple([link.health() for link in self._links.values()])
+
+    def is_ready(self) -> bool:
+        """Say whether every lane runs or waits for a known remedy, and at least one chain could be read."""
+        broken = {LaneMode.FAILED, LaneMode.HALTED, LaneMode.STARTING}
+        return not any(handle.status().mode in broken for handle in self._handles.values()) and any(
+            health.mode is ChainMode.UP for health in self.chains()
+        )
+
+    async def _supervise_chain(self, link: ChainLink) -> None:
+        """Keep a chain's reader running; an error that nobody expected halts the chain's lanes."""
+        try:
+            await link.run()
+        except Exception as error:  # noqa: BLE001 - the one place where everything is caught
+            _log.exception("chain.failed", chain=link.chain.chain_id)
+            link.contradict(f"unexpected: {first_error(error)!r}")
+
+    async def _supervise_lane(self, handle: LaneHandle) -> None:
+        """Keep a lane running. After an unexpected error it waits for a person."""
+        rebuild = False
+        while True:
+            loop = LaneLoop(
+                handle.params,
+                self._links[handle.params.lane.source],
+                self._links[handle.params.lane.destination],
+                store=self._store,
+                attestors=self._attestors,
+                clock=self._clock,
+                limits=self._limits,
+            )
+            handle.began(loop)
+            try:
+                empty = LaneRecord(cursors={}, open=())
+                await loop.run(empty if rebuild else await self._store.load(handle.params.lane))
+            except* StartOver:
+                rebuild = True
+            except* Exception as errors:  # noqa: BLE001 - the one place where everything is caught
+                _log.exception("lane.failed", lane=str(handle.params.lane))
+                handle.failed(f"{first_error(errors)!r}")
+                rebuild = False
+            await handle.may_run()
+
+
+def first_error(error: BaseException) -> BaseException:
+    """Return the first plain error inside groups of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
