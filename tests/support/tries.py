@@ -1,6 +1,7 @@
 """Tries to prove things in, built by py-trie: an implementation that shares nothing with ours."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import rlp
 from trie import HexaryTrie
@@ -13,9 +14,9 @@ EMPTY_CODE_HASH = keccak256(b"")
 def geth_form(nodes: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """Return a proof without the nodes that are inlined in their parents, as `eth_getProof` lists them.
 
-    Some implementations list an inlined node again: shorter than 32 bytes, and literally part of the one before.
+    Some implementations list an inlined node again: shorter than 32 bytes, and part of the one before.
     """
-    pairs = zip(nodes, nodes[1:], strict=False)
+    pairs = pairwise(nodes)
     return nodes[:1] + tuple([node for parent, node in pairs if len(node) >= 32 or node not in parent])
 
 
