@@ -1,7 +1,7 @@
 """What an event makes of a lane: `apply(state, event)` returns the next state and the changes to save. Pure.
 
-The functions behind it are grouped by what happened: `observing`, `checking`, `judging`, `delivering`, `failing`. Cost is
-in proportion to the list that an event is about, never to the number of open messages.
+The functions behind it are grouped by what happened: `observing`, `checking`, `judging`, `delivering`,
+`failing`. Cost is in proportion to the list that an event is about, never to the number of open messages.
 """
 
 from dataclasses import replace
@@ -27,6 +27,7 @@ from relays.core.events import (
     Retried,
     Signed,
     Started,
+    StepEvent,
     Violated,
 )
 from relays.core.failing import failed
@@ -42,6 +43,22 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
     match event:
         case HeadsRead():
             _heads_read(draft, event)
+        case Violated(chain=chain, detail=detail):
+            halt(draft, f"contradiction on {chain}: {detail}", violated=True)
+        case Halted(reason=reason):
+            halt(draft, reason, violated=False)
+        case Resumed():
+            draft.set(halted="", violated=False, pauses={})
+        case Retried():
+            _retried(draft, event)
+        case _:
+            _came_of(draft, event)
+    return draft.finish()
+
+
+def _came_of(draft: Draft, event: StepEvent) -> None:
+    """Take in what came of a step."""
+    match event:
         case Started():
             started(draft, event)
         case PacketsSeen():
@@ -60,17 +77,8 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
             followed(draft, event)
         case Failed():
             failed(draft, event)
-        case Violated(chain=chain, detail=detail):
-            halt(draft, f"contradiction on {chain}: {detail}", violated=True)
-        case Halted(reason=reason):
-            halt(draft, reason, violated=False)
-        case Resumed():
-            draft.set(halted="", violated=False, pauses={})
-        case Retried():
-            _retried(draft, event)
         case _:
             assert_never(event)
-    return draft.finish()
 
 
 def _heads_read(draft: Draft, event: HeadsRead) -> None:
@@ -89,7 +97,7 @@ def _heads_read(draft: Draft, event: HeadsRead) -> None:
 
 
 def _newer(known: ChainStatus | None, read: ChainStatus) -> ChainStatus:
-    """Return the status to go by: finality never goes back, and another block at its height is not taken over.
+    """Return the status to go by: finality never goes back, and a block at its height is not replaced.
 
     Whether such a block is a lie or a violation is for the chain's head reader to find out.
     """

@@ -12,6 +12,9 @@ from proofs.types import Sequence as PacketSequence
 from relays.core.types import Leg, State
 
 
+_ANY_HEIGHT = Height(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Claims of one kind and one leg, with what is known of them so far."""
@@ -31,7 +34,7 @@ class Batch:
     turn_s: float = 0.0
     """From when on it is our turn to deliver."""
     attempts: int = 0
-    after_height: Height = Height(0)
+    after_height: Height = _ANY_HEIGHT
     """A finalized block from this height on can tell whether the delivery had its effect."""
     after_time_s: int = 0
     """A finalized block from this time on can tell (set when a packet is too near its timeout to be sent)."""
@@ -41,7 +44,7 @@ class Batch:
     submission: SubmissionId | None = None
     delivered_by: str = ""
     suspect: bool = False
-    """Its delivery was refused: if its claims still matter, it is cut in half to find the one that is to blame."""
+    """Its delivery was refused: if its claims still matter, it is cut in half to find the culprit."""
     note: str = ""
     """Why it is where it is, when that is not obvious: carried along into the final reason."""
 
@@ -83,12 +86,18 @@ def reclaimed(batch: Batch, claims: Sequence[Claim], batch_id: int) -> Batch:
 def unproven(batch: Batch) -> Batch:
     """Return `batch` without what belongs to one way of delivering it, ready to be looked at again."""
     return replace(
-        batch, proven=(), proven_s=0.0, attested=None, submission=None, after_height=Height(0), after_time_s=0
+        batch,
+        proven=(),
+        proven_s=0.0,
+        attested=None,
+        submission=None,
+        after_height=_ANY_HEIGHT,
+        after_time_s=0,
     )
 
 
 def joinable(first: Batch, other: Batch) -> bool:
-    """Say whether two waiting batches may travel as one: the same kind, and nothing went wrong with either."""
+    """Say whether two waiting batches may travel as one: one kind, and nothing went wrong with either."""
     return (
         not (first.attempts or other.attempts or first.suspect or other.suspect)
         and first.state is other.state

@@ -1,6 +1,7 @@
 """What follows from a look at the state of the chain that must act: the only things that end a message.
 
-A receipt of a transaction never counts as delivery. Deliveries by others are found here and are as good as ours.
+A receipt of a transaction never counts as delivery. Deliveries by others are found here and are as good as
+ours.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ def checked(draft: Draft, event: Checked) -> None:
 
 
 def _surveyed(draft: Draft, standing: Batch | None, gone: Batch | None) -> None:
-    """Old messages: those whose commitment stands are still to be finished, the others were finished by somebody."""
+    """Old messages: those whose commitment stands are to be finished, somebody finished the others."""
     if standing is not None:
         draft.enter(standing, Stage.CHECK)
     if gone is not None:
@@ -61,7 +62,7 @@ def _settled(draft: Draft, step: Check, not_received: Batch | None, received: Ba
 
 
 def _looked(draft: Draft, step: Check, standing: Batch | None, gone: Batch | None) -> None:
-    """At the head of the acting chain: what is gone there was delivered; the rest is ours when our turn has come."""
+    """At the head of the acting chain: what is gone there was delivered, the rest is ours in our turn."""
     if gone is not None:
         by = gone.delivered_by or "other"
         state = State.INCLUDED if step.leg is Leg.OUT else gone.state
@@ -83,7 +84,7 @@ def _looked(draft: Draft, step: Check, standing: Batch | None, gone: Batch | Non
 
 
 def _bisect(draft: Draft, batch: Batch) -> None:
-    """The chain refused this list and all of it still matters: cut it in half; a message alone is tried a few times."""
+    """The chain refused this list and all of it matters: cut it in half; one alone is tried a few times."""
     batch = replace(unproven(batch), suspect=False)
     if len(batch) == 1:
         if batch.attempts >= draft.state.limits.refusals:
@@ -115,7 +116,7 @@ def _confirmed(draft: Draft, step: Check, standing: Batch | None, gone: Batch | 
 
 
 def _not_delivered(draft: Draft, step: Check, batch: Batch) -> None:
-    """No receipt in finalized state: refund what is past its timeout, wait for what is near it, send the rest again."""
+    """No receipt in finalized state: refund what is too late, wait for what is nearly, resend the rest."""
     late, rest = split(draft, batch, [claim.packet.timeout_s <= step.time_s for claim in batch.claims])
     if late is not None:
         expired(draft, late)

@@ -1,7 +1,8 @@
 """What may start now, for one lane: the whole policy of going forward, as a pure function.
 
-Each stage of each leg is looked at by itself, so stages run at the same time; a stage has one list in flight, except
-submissions, of which a window may be in flight. What happened, and what to do about failures, is in `apply`.
+Each stage of each leg is looked at by itself, so stages run at the same time; a stage has one list in flight,
+except submissions, of which a window may be in flight. What happened, and what to do about failures, is in
+`apply`.
 """
 
 import hashlib
@@ -122,7 +123,7 @@ def _check(state: LaneState, leg: Leg, now_s: float) -> Check | None:
 
 
 def _look_back(state: LaneState, stage: Stage, now_s: float) -> Check | None:
-    """Old messages: is the commitment still on the source (SURVEY); if not, what does the destination say (SETTLE)."""
+    """Ask about old messages: is the commitment still there (SURVEY); if not, how did it end (SETTLE)?"""
     status = state.source if stage is Stage.SURVEY else state.destination
     if status is None or not _free(state, Leg.OUT, stage, now_s):
         return None

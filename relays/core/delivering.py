@@ -1,4 +1,4 @@
-"""From a proven list to a decided transaction. None of it says that a message was delivered: `checking` does."""
+"""From a proven list to a decided transaction. Only `checking` says that a message was delivered."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -102,7 +102,8 @@ def _decided(draft: Draft, batch: Batch, status: SubmissionStatus) -> None:
 def refused(draft: Draft, batch: Batch, detail: str) -> None:
     """The chain refused a delivery: look whether it still matters, then find the message that is to blame.
 
-    When one delivery after the other is refused, the chain is to blame and not the messages: then nothing is cut.
+    When one delivery after the other is refused, the chain is to blame and not the messages: then nothing is
+    cut.
     """
     run = draft.state.leg(batch.leg).refused_run + 1
     draft.set_leg(batch.leg, refused_run=run)

@@ -64,7 +64,7 @@ class Draft:
         self.set(**{leg.value: changed})
 
     def enter(self, batch: Batch, stage: Stage, *, move: Move | None = None, front: bool = False) -> None:
-        """Put a batch into a stage's queue and record the move; `move` None records where it is and what it needs."""
+        """Put a batch into a stage's queue and record the move; None records what the stage needs next."""
         slot = (batch.leg, stage)
         queue = self.queues.get(slot, ())
         self.queues[slot] = (batch, *queue) if front else (*queue, batch)
@@ -77,7 +77,7 @@ class Draft:
         self.queues[slot] = tuple([batch for batch in self.queues.get(slot, ()) if batch.id not in gone])
 
     def done(self, leg: Leg, stage: Stage, batch: Batch) -> None:
-        """Note that a batch is no longer in flight in a stage; the stage did not fail, so it rests no more."""
+        """Note that a batch is no longer in flight in a stage, which works and so rests no more."""
         slot = (leg, stage)
         self.busy[slot] = tuple([other for other in self.busy.get(slot, ()) if other.id != batch.id])
         if slot in self.state.pauses:
@@ -127,7 +127,8 @@ def new_batch(draft: Draft, leg: Leg, claims: Sequence[Claim], state: State) -> 
 def split(draft: Draft, batch: Batch, flags: Sequence[bool]) -> tuple[Batch | None, Batch | None]:
     """Return the part whose flag is true and the part whose flag is false; None for an empty part.
 
-    A whole batch stays as it is; of a cut batch, both parts lose proofs and signatures, which are about the whole list.
+    A whole batch stays as it is; of a cut batch, both parts lose proofs and signatures, which are about the
+    whole list.
     """
     if all(flags):
         return batch, None
@@ -211,7 +212,7 @@ def restart(draft: Draft, batch: Batch, stage: Stage) -> None:
 def rest(
     draft: Draft, leg: Leg, stage: Stage, waiting_on: WaitingOn, reason: str, retry_s: float | None
 ) -> None:
-    """Let a stage rest after a failure; the reason is recorded for everything that waits at or before the stage."""
+    """Let a stage rest after a failure; all that waits at or before it is told the reason."""
     slot = (leg, stage)
     before = draft.state.pauses.get(slot)
     tries = before.tries + 1 if before is not None else 1

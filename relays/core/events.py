@@ -1,5 +1,6 @@
-"""What happened to a lane. One class per outcome; `apply` turns each into a new state and the changes to save.
+"""What happened to a lane: one class per outcome.
 
+`apply` turns each into a new state and the changes to save.
 `at_s` is our clock when it happened, unix seconds. What chains said is untrusted except for verdicts.
 """
 
@@ -178,19 +179,9 @@ class Retried:
     sequences: frozenset[PacketSequence]
 
 
-Event = (
-    HeadsRead
-    | Started
-    | PacketsSeen
-    | AcknowledgementsSeen
-    | Checked
-    | Judged
-    | Signed
-    | Handed
-    | Followed
-    | Failed
-    | Violated
-    | Halted
-    | Resumed
-    | Retried
+StepEvent = (
+    Started | PacketsSeen | AcknowledgementsSeen | Checked | Judged | Signed | Handed | Followed | Failed
 )
+"""A step begins, or something came of it."""
+
+Event = StepEvent | HeadsRead | Violated | Halted | Resumed | Retried

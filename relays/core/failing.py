@@ -1,6 +1,7 @@
-"""What follows when a step came to nothing: what rests, for how long, and what its messages say about it meanwhile.
+"""What follows when a step came to nothing: what rests, for how long, and what messages say meanwhile.
 
-A failure of a chain is nobody's fault and costs a message no attempt. Nothing is dropped on an answer that may mean either.
+A failure of a chain is nobody's fault and costs a message no attempt. Nothing is dropped on an answer that
+may mean either.
 """
 
 from dataclasses import replace
@@ -66,7 +67,7 @@ def _requeue(draft: Draft, batch: Batch, stage: Stage) -> None:
 
 
 def _not_submitted(draft: Draft, batch: Batch, cause: Cause) -> None:
-    """A refusal is looked into. A broken connection may have carried the delivery: look before sending again."""
+    """Look into a refusal; look before sending again when a broken connection may have carried it."""
     match cause:
         case DeliveryRefused(detail=detail):
             refused(draft, batch, f"refused: {detail}")

@@ -1,7 +1,8 @@
 """What follows from verdicts: the only place where a claim becomes something that may be delivered.
 
-A claim that was accepted goes on with its proof. A claim that trusted evidence refuted is not tried again as it is. Evidence
-that is merely bad says nothing about the claim: it is fetched again, and only after many attempts is the message parked.
+A claim that was accepted goes on with its proof. A claim that trusted evidence refuted is not tried again as
+it is. Evidence that is merely bad says nothing about the claim: it is fetched again, and only after many
+attempts is the message parked.
 """
 
 from collections.abc import Callable, Sequence

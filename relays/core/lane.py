@@ -1,7 +1,8 @@
 """What is known of one lane at one moment: `LaneState`, its configuration and its limits. Data only.
 
-A message that is not at an end is in exactly one place: in one batch of one stage of one leg, or in `awaiting`
-(delivered, no acknowledgement seen yet), or in `disputed` (its content was refuted and is read again).
+A message that is not at an end is in exactly one place: in one batch of one stage of one leg, or in
+`awaiting` (delivered, no acknowledgement seen yet), or in `disputed` (its content was refuted and is read
+again).
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from proofs.types import Height, Lane
 from relays.core.batch import Batch
 from relays.core.paged import Paged
 from relays.core.types import Cursor, Leg, State, WaitingOn
+
+
+_GENESIS = Height(0)
+_NEVER = Height(-1)
 
 
 class Stage(StrEnum):
@@ -79,9 +84,9 @@ class LaneParams:
     rank: int
     """Our place in the lane's order of turns, 0 is first (`relays.core.turns`)."""
     takeover_s: float
-    source_start: Height = Height(0)
+    source_start: Height = _GENESIS
     """First source block to read packets from."""
-    destination_start: Height = Height(0)
+    destination_start: Height = _GENESIS
     """First destination block to read acknowledgements from."""
     unsafe: bool = False
     """Allowed by `unsafe = true` only; shown wherever the lane is shown."""
@@ -132,7 +137,7 @@ class LegState:
     tracking: bool = False
     refused_run: int = 0
     """Refused deliveries since the last success."""
-    tracked_head: Height = Height(-1)
+    tracked_head: Height = _NEVER
     tracked_s: float = 0.0
 
 
@@ -144,20 +149,20 @@ class LaneState:
     limits: Limits
     source: ChainStatus | None = None
     destination: ChainStatus | None = None
-    out: LegState = LegState()
-    back: LegState = LegState()
+    out: LegState = field(default_factory=LegState)
+    back: LegState = field(default_factory=LegState)
     queues: Mapping[Slot, tuple[Batch, ...]] = field(default_factory=dict)
     busy: Mapping[Slot, tuple[Batch, ...]] = field(default_factory=dict)
     pauses: Mapping[Slot, Pause] = field(default_factory=dict)
-    packets: Paged[SeenPacket] = Paged()
+    packets: Paged[SeenPacket] = field(default_factory=Paged)
     """Every open message."""
-    awaiting: Paged[Awaited] = Paged()
-    acknowledged: Paged[SeenAcknowledgement] = Paged()
+    awaiting: Paged[Awaited] = field(default_factory=Paged)
+    acknowledged: Paged[SeenAcknowledgement] = field(default_factory=Paged)
     """Acknowledgements of messages that are not known to be delivered yet. Untrusted."""
-    disputed: Paged[Disputed] = Paged()
+    disputed: Paged[Disputed] = field(default_factory=Paged)
     last_sequence: int = 0
     """The highest sequence read in this run; 0 before the first."""
-    last_height: Height = Height(0)
+    last_height: Height = _GENESIS
     """Source block in which it was sent."""
     old_up_to: Height | None = None
     """The source's finalized height at our start: others may have delivered what is at or below it."""

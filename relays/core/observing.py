@@ -1,4 +1,4 @@
-"""What was read from blocks: packets become batches of the OUT leg, acknowledgements join their packets on the BACK leg.
+"""What was read from blocks: packets start on the OUT leg, acknowledgements join them on the BACK leg.
 
 Everything here is a hint by a chain's endpoint. Nothing is believed until `judging` has a verdict.
 """
@@ -127,7 +127,7 @@ def _attempts_of(draft: Draft, fresh: Sequence[SeenPacket]) -> dict[PacketSequen
 
 
 def _start(draft: Draft, part: Sequence[SeenPacket], old: bool, attempts: dict[PacketSequence, int]) -> None:  # noqa: FBT001
-    """Start one list. Old messages are surveyed first; on standby we look before we prove; a fresh one is ours to prove."""
+    """Start one list: old messages are surveyed, on standby we look first, fresh ones are ours to prove."""
     batch = new_batch(draft, Leg.OUT, [Sent(packet=seen.packet) for seen in part], State.OBSERVED)
     tried = max(attempts[seen.packet.sequence] for seen in part)
     if tried:
@@ -188,7 +188,7 @@ def start_back(draft: Draft, claims: Sequence[Claim], state: State, attempts: in
 
 
 def hint_delivered(draft: Draft, sequences: Sequence[PacketSequence]) -> None:
-    """An acknowledgement was seen for messages that wait to be delivered: let the destination's state confirm it."""
+    """Acknowledgements were seen for undelivered messages: let the destination's state confirm it."""
     wanted = set(sequences)
     low, high = min(wanted), max(wanted)
     for stage in (Stage.CHECK, Stage.PROVE, Stage.ATTEST, Stage.SUBMIT, Stage.CONFIRM, Stage.PARKED):
@@ -231,7 +231,7 @@ def _confirm_hint(draft: Draft, batch: Batch) -> None:
 
 
 def delivered(draft: Draft, batch: Batch) -> None:
-    """The destination's finalized state has the receipts: wait for the acknowledgements, or go on with those seen."""
+    """Go on with messages whose receipts are in finalized state: with those acknowledgements seen so far."""
     batch = in_state(draft, batch, State.DELIVERED)
     move = move_of(draft, batch, Stage.CONFIRM, waiting_on=WaitingOn.ACKNOWLEDGEMENT)
     draft.moved.append(replace(move, reason="", next_action_s=0.0))
@@ -254,8 +254,8 @@ def expired(draft: Draft, batch: Batch) -> None:
 def dispute(draft: Draft, batch: Batch, detail: str) -> None:
     """The packets of these claims were refuted: forget their content and read their blocks again.
 
-    The true packet of that sequence may be another one, so the sequence is not given up at once; after too many tries the
-    messages are rejected.
+    The true packet of that sequence may be another one, so the sequence is not given up at once; after too
+    many tries the messages are rejected.
     """
     if batch.attempts >= draft.state.limits.attempts:
         end(draft, batch, State.REJECTED, reason=detail)

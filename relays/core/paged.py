@@ -1,7 +1,8 @@
 """A frozen map from sequence to value that is cheap to change a list at a time.
 
-Entries live in pages of 256 neighbouring sequences. A change copies the touched pages and the page table, never the rest:
-sequences travel in lists of neighbours, so a list costs its own length and not the number of open messages.
+Entries live in pages of 256 neighbouring sequences. A change copies the touched pages and the page table,
+never the rest: sequences travel in lists of neighbours, so a list costs its own length and not the number of
+open messages.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

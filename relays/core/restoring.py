@@ -1,7 +1,8 @@
 """A lane's first state: from what a store remembers, or from nothing.
 
-The chains are the log of record. What the store says only saves work: every open message is looked up in the state of the
-chain that must act before anything is delivered, and an empty store means that everything is read again.
+The chains are the log of record. What the store says only saves work: every open message is looked up in the
+state of the chain that must act before anything is delivered, and an empty store means that everything is
+read again.
 """
 
 from collections.abc import Mapping, Sequence

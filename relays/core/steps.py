@@ -14,7 +14,7 @@ from relays.core.types import Cursor, Leg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observe:
-    """Read what happened in finalized blocks `first` to `last`: packets on the source, acknowledgements on the destination."""
+    """Read finalized blocks `first` to `last`: packets on the source, acknowledgements on the destination."""
 
     leg: Leg
     first: Height
@@ -29,7 +29,7 @@ class Observe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Ask which claims would still have an effect in the state of block `at` of the chain that acts on them."""
+    """Ask which claims would still have an effect in the state of block `at` of the acting chain."""
 
     leg: Leg
     stage: Stage

@@ -1,6 +1,7 @@
 """Whose turn it is: every gateway of a lane knows, without talking, who delivers first and who steps in when.
 
-A turn saves fees, never safety: two gateways that deliver the same packet do no harm, the chain accepts it once.
+A turn saves fees, never safety: two gateways that deliver the same packet do no harm, the chain accepts it
+once.
 """
 
 import hashlib
@@ -10,10 +11,10 @@ from proofs.types import Lane
 
 
 def rank(gateways: Sequence[str], own: str, lane: Lane) -> int:
-    """Return our place in this lane's order, 0 for the first: the configured order, rotated by a hash of the lane.
+    """Return our place in this lane's order, 0 for the first: the configured one, rotated by lane hash.
 
-    `gateways` are the names that all of them agree on, in the same order everywhere. Raises `ValueError` when `own` is not
-    among them.
+    `gateways` are the names that all of them agree on, in the same order everywhere. Raises `ValueError` when
+    `own` is not among them.
     """
     if own not in gateways:
         raise ValueError(f"turns: expected our name among {', '.join(gateways)}, got {own!r}")

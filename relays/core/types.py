@@ -1,9 +1,10 @@
-"""What a relay knows about one lane, and what may happen next. Data only; the policy is in `decide` and `apply`.
+"""What a relay says about one lane and its messages. Data only; the policy is in `decide` and `apply`.
 
-A lane has two **legs**. The `OUT` leg proves `Sent` on the source and delivers to the destination. The `BACK` leg proves
-`Acknowledged` and `NotReceived` on the destination and delivers to the source. Both legs have the same stages:
-observe, prove, verify, attest, submit, track. Lists of claims travel between stages, never single messages; each stage of
-each leg has at most one list in flight, except `track`, which follows every submission at once.
+A lane has two **legs**. The `OUT` leg proves `Sent` on the source and delivers to the destination. The `BACK`
+leg proves `Acknowledged` and `NotReceived` on the destination and delivers to the source. Both legs have the
+same stages: observe, prove, verify, attest, submit, track. Lists of claims travel between stages, never
+single messages; each stage of each leg has at most one list in flight, except `track`, which follows every
+submission at once.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """From a chain's word to a verdict: advance the light client to a block, fetch evidence at it, verify.
 
-Used by the relay loop for its own proofs and by the attestor service for the ones it is asked to sign: the same path,
-so that nobody signs what he would not deliver. Nothing here decides what happens next.
+Used by the relay loop for its own proofs and by the attestor service for the ones it is asked to sign: the
+same path, so that nobody signs what he would not deliver. Nothing here decides what happens next.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Contradiction:
 
 
 class TrustBook:
-    """The trusted states of one chain, by height. It grows only by accepted updates and never takes one back."""
+    """The trusted states of one chain, by height. It grows only by accepted updates."""
 
     def __init__(self, anchor: TrustedState | None = None) -> None:
         self._states: dict[int, TrustedState] = {}
@@ -54,8 +54,8 @@ class TrustBook:
     ) -> Verdict[TrustedState]:
         """Judge block `at` with the chain's light client and remember it when it is accepted.
 
-        Any height may be asked for, in any order. Once contradicted, every new block is rejected with that contradiction.
-        Raises what `SourceChain.update` raises.
+        Any height may be asked for, in any order. Once contradicted, every new block is rejected with that
+        contradiction. Raises what `SourceChain.update` raises.
         """
         async with self._reading:
             known = self.at(at)
@@ -107,8 +107,8 @@ async def prove_and_verify(
 ) -> tuple[Verdict[Proven[Claim]], ...]:
     """Return one verdict per claim, in order, each proven in the state of block `at` of `chain`.
 
-    `at` is a finalized block of the chain that the claims are about. When the block itself is not accepted, every claim
-    gets that verdict. Raises what `update` and `prove` of the adapter raise.
+    `at` is a finalized block of the chain that the claims are about. When the block itself is not accepted,
+    every claim gets that verdict. Raises what `update` and `prove` of the adapter raise.
     """
     block = await trust.advance_to(chain, spec, at, now_s)
     match block:
@@ -129,8 +129,9 @@ async def contradiction_of(
 ) -> str:
     """Say whether `actual`, another block at the height of finalized block `expected`, is really the chain's.
 
-    Returns what was expected and what came when the light client accepts `actual` or calls it a contradiction: finality was
-    violated. Returns an empty text when it does not: somebody lied. Raises what `SourceChain.update` raises.
+    Returns what was expected and what came when the light client accepts `actual` or calls it a
+    contradiction: finality was violated. Returns an empty text when it does not: somebody lied. Raises what
+    `SourceChain.update` raises.
     """
     verdict = await trust.advance_to(chain, spec, actual, now_s)
     match verdict:

@@ -1,7 +1,7 @@
 """One chain in use: its adapter, its judge, and the only reader of its heads, shared by all lanes.
 
-A chain that is down is tried again here and touches nobody but its own lanes. A finalized block that changed is looked at
-with the light client: only what the light client stands behind halts the lanes, a liar does not.
+A chain that is down is tried again here and touches nobody but its own lanes. A finalized block that changed
+is looked at with the light client: only what the light client stands behind halts the lanes, a liar does not.
 """
 
 import asyncio
@@ -138,10 +138,9 @@ class ChainLink:
         known = self._status
         if known is not None and status.finalized.height < known.finalized.height:
             status = known
-        elif known is not None and status.finalized.height == known.finalized.height:
-            if status.finalized != known.finalized:
-                await self._doubt(known.finalized, status.finalized)
-                return
+        elif known is not None and _rivals(status.finalized, known.finalized):
+            await self._doubt(known.finalized, status.finalized)
+            return
         self._status = status
         await self._verify(status.finalized)
         if self._mode is not ChainMode.HALTED:
@@ -162,7 +161,7 @@ class ChainLink:
                 self._verified, self._verified_s = finalized, now_s
 
     async def _doubt(self, expected: BlockRef, actual: BlockRef) -> None:
-        """Another block where a finalized one was: a violation if the light client accepts it, a lie otherwise."""
+        """Judge another block where a finalized one was: a violation if our light client accepts it."""
         detail = await contradiction_of(
             self.chain, self.spec, self.trust, expected, actual, self._clock.now_s()
         )
@@ -195,3 +194,8 @@ class ChainLink:
                 self._since_s = self._clock.now_s()
                 _log.info("chain.mode", chain=self.chain.chain_id, mode=mode.value, error=error)
             self._mode, self._error = mode, error
+
+
+def _rivals(one: BlockRef, other: BlockRef) -> bool:
+    """Say whether two blocks of one height are different blocks."""
+    return one.height == other.height and one != other

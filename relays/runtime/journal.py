@@ -44,10 +44,11 @@ class Journal:
         while True:
             if not self._pending:
                 await self._bell.wait(float("inf"))
-            batch, self._pending = self._pending, []
-            if batch:
+            count = mergeable(self._pending)
+            if count:
+                batch, self._pending = self._pending[:count], self._pending[count:]
                 await self._store.save(self._lane, merged(batch))
-                self._saved += len(batch)
+                self._saved += count
                 self._tell()
 
     def _tell(self) -> None:
@@ -60,11 +61,22 @@ class Journal:
         self._waiting = still
 
 
-def merged(changes: Sequence[Changes]) -> Changes:
-    """Return one record of several, in their order. Cursors: the last one counts.
+def mergeable(changes: Sequence[Changes]) -> int:
+    """Return how many of these, from the first on, may be saved as one.
 
-    A message inserted again replaces the earlier one, with the moves that follow it; so an insertion never overtakes a move.
+    A store writes insertions before moves, so a message that is inserted again must not overtake its moves.
     """
+    moves: list[Move] = []
+    for count, each in enumerate(changes):
+        again = {message.packet.sequence for message in each.inserted}
+        if again and any(not again.isdisjoint(move.sequences) for move in moves):
+            return count
+        moves.extend(each.moved)
+    return len(changes)
+
+
+def merged(changes: Sequence[Changes]) -> Changes:
+    """Return one record of several, in their order. Of the cursors of a leg, the last one counts."""
     cursors: dict[Leg, Cursor] = {}
     inserted: list[Message] = []
     moved: list[Move] = []

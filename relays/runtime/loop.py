@@ -1,6 +1,7 @@
-"""One lane at work: decide, start what may start, take in what happened, again. All policy is in `relays.core`.
+"""One lane at work: decide, start what may start, take in what happened. Policy is in `relays.core`.
 
-Steps run at the same time, each in a task of its own; lists keep them few. The loop itself never waits for a chain.
+Steps run at the same time, each in a task of its own; lists keep them few. The loop itself never waits for a
+chain.
 """
 
 import asyncio

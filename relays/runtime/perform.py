@@ -1,4 +1,4 @@
-"""Carries out one step of a lane against the chains and the attestors, and says what happened. It decides nothing."""
+"""Carries out one step of a lane against chains and attestors, and says what happened. Decides nothing."""
 
 from dataclasses import dataclass
 from typing import assert_never

@@ -1,4 +1,4 @@
-"""What the runtime needs from its host: a store and attestors. The gateway implements both; simulations fake them."""
+"""What the runtime needs from its host: a store and attestors. The gateway implements both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from relays.core.types import Changes, Cursor, Leg, Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRecord:
-    """What a store knows of a lane: enough to go on after a crash. Everything in it can be rebuilt from the chains."""
+    """What a store knows of a lane: enough to go on after a crash; all of it is also on the chains."""
 
     cursors: Mapping[Leg, Cursor]
     open: tuple[Message, ...]
@@ -43,7 +43,9 @@ class Attestors(Protocol):
     """The gateways that sign for a lane: this one and its peers."""
 
     async def attest(self, lane: Lane, proven: Sequence[Proven[Claim]]) -> Attested:
-        """Return exactly `threshold` signatures over the block of `proven` and over the claims, in their order.
+        """Return exactly `threshold` signatures over the block and over the claims, in their order.
 
-        All of `proven` are at one block and of one kind. Raises `AttestorsMissing`.
+        `lane` is the lane of the packets. All of `proven` are at one block and of one kind; by that kind the
+        keys are those of `lane` or of its reverse (`docs/borders.md`). Raises `AttestorsMissing` and
+        `AdapterError`, nothing else.
         """

@@ -1,6 +1,7 @@
-"""What people may see of chains and lanes at one moment: frozen snapshots, taken without waiting for anything.
+"""What people may see of chains and lanes at one moment: frozen snapshots, taken without waiting.
 
-Nothing here decides. Where a lane is unsafe, the snapshot says so, and every surface that shows the lane shows it.
+Nothing here decides. Where a lane is unsafe, the snapshot says so, and every surface that shows the lane
+shows it.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
-"""Everything that runs: one reader per chain, one loop per lane, in one task group. A failing one touches no other.
+"""Everything that runs: one reader per chain and one loop per lane. A failing one touches no other.
 
-Remedies of expected errors are data and are acted on in `relays.core` and `heads`. What nobody expected stops here: the lane
-it happened in fails, visibly, until a person resumes it; all others go on. Cancelling `run` is the clean stop.
+Remedies of expected errors are data and are acted on in `relays.core` and `heads`. What nobody expected stops
+here: the lane it happened in fails, visibly, until a person resumes it; all others go on. Cancelling `run` is
+the clean stop.
 """
 
 import asyncio
