@@ -5,10 +5,11 @@ false name is refused without being imported. Why an adapter cannot be had is a 
 is not there, its own import broke, its names differ, its API is another.
 
 Nothing is cached and nothing is found by listing folders: what is installed is what `importlib.metadata`
-says.
+says. In a source checkout that is not installed, the entry points of its `pyproject.toml` count as installed.
 """
 
 import importlib.util
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -80,7 +81,7 @@ class Installed:
 
 def installed() -> tuple[Installed, ...]:
     """Return every adapter that is installed, by name, usable or not. Imports no adapter."""
-    names = sorted({point.name for point in entry_points(group=GROUP)})
+    names = sorted({point.name for point in _points()})
     return tuple([_inspect(name) for name in names])
 
 
@@ -104,8 +105,18 @@ def plugin(name: str) -> AdapterPlugin:
     return loaded
 
 
+def _points() -> Sequence[EntryPoint]:
+    """Return the entry points of all installed distributions, and ours also in a source checkout."""
+    points = list(entry_points(group=GROUP))
+    project = Path(__file__).parent.parent / "pyproject.toml"
+    if not any(point.module.startswith("adapters.") for point in points) and project.is_file():
+        declared = tomllib.loads(project.read_text("utf-8"))["project"]["entry-points"][GROUP]
+        points += [EntryPoint(name=name, value=value, group=GROUP) for name, value in declared.items()]
+    return points
+
+
 def _inspect(name: str) -> Installed:
-    points = entry_points(group=GROUP, name=name)
+    points = [point for point in _points() if point.name == name]
     target = ", ".join(sorted({point.value for point in points}))
     try:
         return Installed(name=name, target=target, found=manifest(name))
@@ -115,10 +126,10 @@ def _inspect(name: str) -> Installed:
 
 def _entry_point(name: str) -> EntryPoint:
     """Return the one entry point of this name. An editable installation may list the same one twice."""
-    points: Sequence[EntryPoint] = tuple(entry_points(group=GROUP, name=name))
+    points = [point for point in _points() if point.name == name]
     targets = sorted({point.value for point in points})
     if not targets:
-        offered = ", ".join(sorted({point.name for point in entry_points(group=GROUP)})) or "none"
+        offered = ", ".join(sorted({point.name for point in _points()})) or "none"
         raise NotInstalled(name, f"not installed; installed adapters: {offered}")
     if len(targets) > 1:
         raise NameMismatch(name, f"expected one distribution to offer it, got {', '.join(targets)}")

@@ -1,63 +1,24 @@
-"""Two memory chains with clients of each other, keys, clocks and attestations: a whole bridge without a node."""
+"""Two memory chains with clients of each other, keys, clocks, attestations: a whole bridge without a node."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import coincurve
-
-from adapters.api import Attested, Delivery, Resources, SendMessage
+from adapters.api import Delivery, Resources, SendMessage
 from adapters.memory import ADAPTER
 from adapters.memory.adapter import MemoryAdapter
 from adapters.memory.config import MemoryConfig, chain_spec
 from adapters.memory.transactions import AddClient, Transaction
 from adapters.memory.world import MemoryChain, forget, open_chain, validator_addresses
-from proofs import attestation, registry
-from proofs.hashing import sha256
-from proofs.signatures import address_of, sign
+from adapters.testkit.attesting import Key, delivery_of
+from proofs import registry
 from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Packet, Proven, Sent, TrustedState
 from proofs.verdict import Accepted
 from proofs.verify import verify
+from tests.support.clocks import ManualClock
 
-START_S = 1_900_000_000.0
 A, B = ChainId("memory:a"), ChainId("memory:b")
 LANE = Lane(source=A, source_client=ClientId("on-a"), destination=B, destination_client=ClientId("on-b"))
 RECIPIENT = "0x" + "77" * 20
-
-
-@dataclass
-class ManualClock:
-    """Time that passes only when somebody sleeps or says so."""
-
-    time_s: float = START_S
-
-    def now_s(self) -> float:
-        return self.time_s
-
-    def monotonic_s(self) -> float:
-        return self.time_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.time_s += seconds
-        await asyncio.sleep(0)
-
-
-@dataclass(frozen=True)
-class Key:
-    """A signer whose key is the hash of its name."""
-
-    name: str
-
-    @property
-    def secret(self) -> bytes:
-        return sha256(self.name.encode())
-
-    @property
-    def address(self) -> bytes:
-        return address_of(coincurve.PrivateKey(self.secret).public_key)
-
-    def sign(self, digest: bytes) -> bytes:
-        return sign(self.secret, digest)
 
 
 ATTESTORS = (Key("attestor 0"), Key("attestor 1"), Key("attestor 2"))
@@ -164,19 +125,3 @@ class Bridge:
         sequences = await adapter.send([request] * count)
         seen = await adapter.sent(lane, Height(1), await self.final(lane.source))
         return [item.packet for item in seen if item.packet.sequence in sequences]
-
-
-def delivery_of(lane: Lane, proven: Sequence[Proven[Claim]], keys: Sequence[Key]) -> Delivery:
-    """Return a delivery of proven claims, signed by these keys."""
-    at, time_s = proven[0].at, proven[0].time_s
-    state = attestation.state_digest(attestation.encode_state(at.height, time_s))
-    pairs = attestation.pairs([item.claim for item in proven])
-    packets = attestation.packets_digest(attestation.encode_packets(at.height, pairs))
-    attested = Attested(
-        height=at.height,
-        time_s=time_s,
-        state_signatures=tuple([key.sign(state) for key in keys]),
-        packet_signatures=tuple([key.sign(packets) for key in keys]),
-    )
-    name = f"{lane}/{type(proven[0].claim).__name__}/{[item.claim.packet.sequence for item in proven]}"
-    return Delivery(lane=lane, proven=tuple(proven), attested=attested, key=name)
