@@ -1,7 +1,7 @@
 """The aiohttp application: the route tables and the middleware around them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 import structlog
@@ -18,13 +18,14 @@ from gateway.config.schema import ApiConfig
 _log = structlog.get_logger("isthmus.api")
 
 
-def build_app(services: Services, config: ApiConfig) -> web.Application:
-    """Return the application, not yet listening."""
+def build_app(services: Services, config: ApiConfig, mounted: Iterable[web.RouteDef] = ()) -> web.Application:
+    """Return the application, not yet listening. `mounted` are routes between gateways, for peers alone."""
     app = web.Application(
         client_max_size=middleware.MAX_BODY_BYTES,
         middlewares=[_measure(services), middleware.surround(_unexpected(services)), translate],
     )
     mount(app, table(services.version), services, auth.guard(config))
+    app.router.add_routes(mounted)
     return app
 
 

@@ -1,0 +1,234 @@
+"""What `isthmus doctor` looks at. Each check is independent, bounded in time, and says the fix.
+
+They exercise what relaying needs (endpoints, keys, clients on chain, peers, funds) instead of asking whether
+a process lives. Nothing is changed anywhere.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from adapters.api import ClientView, GatewayChain, Resources
+from adapters.discovery import DiscoveryError
+from adapters.errors import AdapterError
+from adapters.secret import SecretUnavailableError
+from gateway.config.plugins import InstalledAdapters
+from gateway.config.schema import ChainConfig, Config, EndConfig, LaneConfig
+from gateway.keys.derive import attestor_key
+from gateway.keys.keystore import Keystore, KeystoreError
+from gateway.keys.signer import LocalSigner
+from proofs.types import ChainId
+from relays.runtime.clock import SystemClock
+
+_TIMEOUT_S = 10.0
+_STALE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found out."""
+
+    check: str
+    subject: str
+    ok: bool
+    detail: str
+    fix: str = ""
+    """What to do about it, empty when all is well."""
+
+
+async def examine(config: Config) -> list[Finding]:
+    """Return the findings of all checks, which run at the same time."""
+    keys, findings = _keys(config)
+    chains = {one.id: _build(one, keys) for one in config.chains}
+    connected = await asyncio.gather(*[_connected(one, chains[one.id]) for one in config.chains])
+    for found, _ in connected:
+        findings += found
+    answered = {one.id for one, (_, ok) in zip(config.chains, connected, strict=True) if ok}
+    up = {name: chain for name, chain in chains.items() if chain is not None and name in answered}
+    work: list[Coroutine[Any, Any, list[Finding]]] = [_peers(config)]
+    work += [_lane(lane, config, up) for lane in config.lanes]
+    work += [_funds(one, keys) for one in config.chains if one.signer and one.adapter == "evm"]
+    for more in await asyncio.gather(*work):
+        findings += more
+    await asyncio.gather(*[chain.close() for chain in chains.values() if chain is not None])
+    return findings
+
+
+def _keys(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
+    """Return the keys by name, as far as they open, and what there is to say about them."""
+    keystore, keys, findings = Keystore(config.keystore_directory()), dict[str, bytes](), list[Finding]()
+    try:
+        password = config.keystore.password.reveal()
+    except SecretUnavailableError as error:
+        fix = "set it; see `keystore.password` in the configuration"
+        return {}, [Finding(check="keystore", subject="password", ok=False, detail=str(error), fix=fix)]
+    wanted = {config.keystore.master, *(one.signer.partition(":")[2] for one in config.chains if one.signer)}
+    for name in sorted(wanted):
+        try:
+            keys[name] = keystore.load(name, password)
+            address = "seed of the lane keys" if name == config.keystore.master else _address(keys[name])
+            findings.append(Finding(check="keystore", subject=name, ok=True, detail=f"opens: {address}"))
+        except KeystoreError as error:
+            fix = f"isthmus signer new {name} --keystore {keystore.directory}"
+            findings.append(Finding(check="keystore", subject=name, ok=False, detail=str(error), fix=fix))
+    return keys, findings + _attestor_keys(config, keys.get(config.keystore.master))
+
+
+def _attestor_keys(config: Config, seed: bytes | None) -> list[Finding]:
+    findings = []
+    for entry in config.lanes:
+        ours = next((one for one in entry.attestors if one.name == config.gateway.name), None)
+        if ours is None or seed is None:
+            continue
+        derived = "0x" + attestor_key(seed, entry.lane()).address.hex()
+        ok = ours.address.lower() == derived
+        detail = f"our key is {derived}" + ("" if ok else f", the configuration says {ours.address}")
+        fix = "" if ok else "put our address into every gateway's configuration and the client on chain"
+        subject = str(entry.lane())
+        findings.append(Finding(check="attestor key", subject=subject, ok=ok, detail=detail, fix=fix))
+    return findings
+
+
+def _build(config: ChainConfig, keys: dict[str, bytes]) -> GatewayChain | None:
+    key = keys.get(config.signer.partition(":")[2])
+    resources = Resources(clock=SystemClock(), signer=LocalSigner(key) if key else None)
+    try:
+        return InstalledAdapters()[config.adapter].build(config.id, config.config, resources)
+    except DiscoveryError:
+        return None
+
+
+async def _connected(config: ChainConfig, chain: GatewayChain | None) -> tuple[list[Finding], bool]:
+    """Check endpoints, chain identity, head and finality of one chain."""
+    subject = f"{config.name or config.id} ({config.id})"
+    if chain is None:
+        fix = "isthmus adapter list"
+        detail = f"adapter {config.adapter!r} cannot be loaded"
+        return [Finding(check="chain", subject=subject, ok=False, detail=detail, fix=fix)], False
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await chain.connect()
+            status = await chain.status()
+    except (AdapterError, TimeoutError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        fix = "check `chains.config` endpoints and the configured chain id"
+        return [Finding(check="chain", subject=subject, ok=False, detail=detail, fix=fix)], False
+    age_s = SystemClock().now_s() - status.finalized_time_s
+    fresh = age_s < _STALE_S
+    detail = f"head {status.head.height}, final {status.finalized.height}, {age_s:.0f} s old"
+    fix = "" if fresh else "the chain, or its node, stands still: see whether the node is in sync"
+    return [Finding(check="chain", subject=subject, ok=fresh, detail=detail, fix=fix)], True
+
+
+async def _lane(entry: LaneConfig, config: Config, up: dict[ChainId, GatewayChain]) -> list[Finding]:
+    """Compare the client on the destination with the lane's configuration."""
+    reverse = {other.lane().reverse(): other for other in config.lanes}
+    findings = []
+    if entry.lane() not in reverse:
+        detail, fix = "the lane back is missing", "configure it: it carries acknowledgements and timeouts"
+        findings.append(Finding(check="lane", subject=str(entry.lane()), ok=False, detail=detail, fix=fix))
+    if entry.unsafe:
+        detail = "UNSAFE by configuration (`unsafe = true`)"
+        findings.append(Finding(check="trust", subject=str(entry.lane()), ok=True, detail=detail))
+    chain = up.get(entry.destination.chain)
+    if chain is None:
+        return findings
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            head = (await chain.status()).head
+            view = await chain.client(entry.destination.client, head)
+    except (AdapterError, TimeoutError) as error:
+        fix = "deploy the client, or correct `lanes.to`"
+        detail = f"{type(error).__name__}: {error}"
+        subject = _end(entry.destination)
+        return [*findings, Finding(check="client", subject=subject, ok=False, detail=detail, fix=fix)]
+    return findings + _compared(entry, view)
+
+
+def _compared(entry: LaneConfig, view: ClientView) -> list[Finding]:
+    configured = sorted(one.address.lower() for one in entry.attestors)
+    on_chain = sorted("0x" + address.hex() for address in view.attestors)
+    pairs = (
+        ("attestors", ", ".join(configured), ", ".join(on_chain)),
+        ("threshold", entry.threshold, view.threshold),
+        ("counterparty", entry.source.client, view.counterparty),
+        ("frozen", False, view.frozen),
+    )
+    differences = [
+        (ours != theirs, f"{name}: configured {ours}; on chain {theirs}") for name, ours, theirs in pairs
+    ]
+    wrong = [text for differs, text in differences if differs]
+    subject = _end(entry.destination)
+    if not wrong:
+        detail = f"{view.threshold} of {len(view.attestors)}, as configured, height {view.latest_height}"
+        return [Finding(check="client", subject=subject, ok=True, detail=detail)]
+    fix = "correct the configuration, or migrate the client on chain"
+    return [Finding(check="client", subject=subject, ok=False, detail=text, fix=fix) for text in wrong]
+
+
+async def _peers(config: Config) -> list[Finding]:
+    """Count the attestors that answer, for each lane, ourselves included."""
+    names = tuple(config.peers)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as session:
+        errors = dict(
+            zip(
+                names,
+                await asyncio.gather(*[_ping(session, config.peers[n].url) for n in names]),
+                strict=True,
+            )
+        )
+    findings = []
+    for entry in config.lanes:
+        missing = [one.name for one in entry.attestors if errors.get(one.name)]
+        live = len(entry.attestors) - len(missing)
+        ok = live >= entry.threshold
+        detail = f"{live} attestors live, {entry.threshold} needed"
+        detail += f"; missing {', '.join(f'{name} ({errors[name]})' for name in missing)}" if missing else ""
+        fix = "" if ok else "start the missing gateways, or correct their `url` under [peers]"
+        findings.append(Finding(check="attestors", subject=str(entry.lane()), ok=ok, detail=detail, fix=fix))
+    return findings
+
+
+async def _ping(session: aiohttp.ClientSession, url: str) -> str:
+    """Return why a gateway does not answer, empty when it does."""
+    try:
+        async with session.get(f"{url}/livez") as response:
+            return "" if response.status == HTTPStatus.OK else f"answers {response.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return str(error) or type(error).__name__
+
+
+async def _funds(config: ChainConfig, keys: dict[str, bytes]) -> list[Finding]:
+    """Check that the signer of an EVM chain can pay at all."""
+    from adapters.evm.rpc import RpcClient, RpcLimits
+    from adapters.evm.wire import number, read
+
+    key = keys.get(config.signer.partition(":")[2])
+    if key is None:
+        return []
+    address = _address(key)
+    for endpoint in config.config.endpoints:
+        client = RpcClient(endpoint.name, endpoint.url, RpcLimits())
+        try:
+            [reply] = await client.batch([("eth_getBalance", [address, "latest"])])
+            balance_wei = number(read(reply, str, "eth_getBalance"), "balance")
+        except AdapterError:
+            continue
+        finally:
+            await client.close()
+        fix = "" if balance_wei else f"send funds to {address} on {config.id}"
+        detail = f"{address} holds {balance_wei} wei"
+        return [Finding(check="funds", subject=config.id, ok=balance_wei > 0, detail=detail, fix=fix)]
+    return []
+
+
+def _address(key: bytes) -> str:
+    return "0x" + LocalSigner(key).address.hex()
+
+
+def _end(end: EndConfig) -> str:
+    return f"{end.chain}/{end.client}"

@@ -1,0 +1,92 @@
+"""`isthmus dev`: two local chains and three gateways, up and down."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.output import CliError, Exit, Json, emit_json, note, table
+from gateway.dev import evm, place, processes
+
+app = typer.Typer(help="Two local chains and three gateways.", no_args_is_help=True, rich_markup_mode=None)
+
+Directory = Annotated[
+    Path, typer.Option("--dir", help="Where the network lives.", show_default="the user's cache directory")
+]
+
+
+@app.command("up")
+def up(*, directory: Directory = Path(), as_json: Json = False) -> None:
+    """Start two anvil nodes with our contracts and three gateways (2 of 3), and leave them running."""
+    where = _where(directory)
+    if place.read(where) is not None:
+        raise CliError(f"a network is already up in {where}", exit_code=Exit.USAGE, hint="isthmus dev down")
+    try:
+        network = asyncio.run(evm.up(where, evm.anvil_binary(), lambda text: note(f"● {text}")))
+    except evm.NoAnvil as error:
+        raise CliError(
+            str(error), exit_code=Exit.USAGE, hint="without anvil: isthmus demo --memory"
+        ) from None
+    except processes.ProcessError as error:
+        raise CliError(str(error), exit_code=Exit.UNHEALTHY, hint=f"logs: {where}") from None
+    _show(network, where, as_json=as_json)
+
+
+@app.command("status")
+def status(*, directory: Directory = Path(), as_json: Json = False) -> None:
+    """Show what runs. Exit code 3 when part of it is gone."""
+    where = _where(directory)
+    network = _network(where)
+    _show(network, where, as_json=as_json)
+    gone = [process.name for process in network.processes if not processes.alive(process)]
+    if gone:
+        raise CliError(f"not running: {', '.join(gone)}", exit_code=Exit.UNHEALTHY, hint=f"logs: {where}")
+
+
+@app.command("down")
+def down(*, directory: Directory = Path(), as_json: Json = False) -> None:
+    """Stop everything and remove its directory."""
+    where = _where(directory)
+    network = _network(where)
+    processes.stop(network.processes)
+    place.clear(where)
+    if as_json:
+        emit_json({"stopped": [process.name for process in network.processes]})
+    else:
+        note(f"stopped: {', '.join(process.name for process in network.processes)}")
+
+
+def _where(directory: Path) -> Path:
+    return place.default_directory() if directory == Path() else directory.resolve()
+
+
+def _network(where: Path) -> place.Network:
+    network = place.read(where)
+    if network is None:
+        raise CliError(f"no network in {where}", exit_code=Exit.USAGE, hint="isthmus dev up")
+    return network
+
+
+def _show(network: place.Network, where: Path, *, as_json: bool) -> None:
+    running = {process.name: processes.alive(process) for process in network.processes}
+    if as_json:
+        emit_json(
+            {
+                "directory": str(where),
+                "gateways": network.urls,
+                "keys": network.admin_keys,
+                "chains": network.nodes,
+                "contracts": network.contracts,
+                "running": running,
+            }
+        )
+        return
+    rows = [(name, url, network.admin_keys[name]) for name, url in network.urls.items()]
+    table("Gateways (open the address in a browser)", ("gateway", "address", "API key"), rows)
+    chains = [(chain, url, "UNSAFE: no consensus to verify") for chain, url in network.nodes.items()]
+    table("Chains", ("chain", "endpoint", "trust"), chains)
+    first, url = next(iter(network.urls.items()))
+    note(f"export ISTHMUS_URL={url} ISTHMUS_API_KEY={network.admin_keys[first]}")
+    recipient = next(iter(reversed(network.contracts.values())))["sample_app"]
+    note(f'isthmus send Alpha Beta {recipient} "hello" --wait')

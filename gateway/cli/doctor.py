@@ -1,0 +1,29 @@
+"""`isthmus doctor`: does everything that relaying needs work, right now? With the fix for what does not."""
+
+import asyncio
+from dataclasses import asdict
+
+import typer
+
+from gateway.cli.checks import examine
+from gateway.cli.configured import ConfigFile, read_config
+from gateway.cli.output import Exit, Json, emit_json, table
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def doctor(config_file: ConfigFile, *, as_json: Json = False) -> None:
+    """Check configuration, keys, chains, clients on chain, peers and funds. Exit code 3 on trouble."""
+    findings = asyncio.run(examine(read_config(config_file)))
+    healthy = all(finding.ok for finding in findings)
+    if as_json:
+        emit_json({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})
+    else:
+        rows = [
+            ("● ok" if one.ok else "✕ trouble", one.check, one.subject, one.detail, one.fix)
+            for one in findings
+        ]
+        table("Doctor", ("", "check", "what", "found", "fix"), rows)
+    if not healthy:
+        raise typer.Exit(Exit.UNHEALTHY)

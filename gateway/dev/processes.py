@@ -1,0 +1,116 @@
+"""Processes that outlive the command that started them, and how they are found and ended again.
+
+Each runs in a session of its own, with its output in a file. Before one is ended, the system is asked
+whether the process id still belongs to the same command line: ids are used again.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_POLL_S = 0.05
+_TERM_S = 10.0
+_LOG_TAIL = 2000
+
+
+class ProcessError(Exception):
+    """A process did not start, or would not end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """One process, as it is written down."""
+
+    name: str
+    pid: int
+    """Also the id of its process group."""
+    command: str
+    """Its command line, as the system shows it."""
+    log: str
+    """File of its output."""
+
+
+def start(name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str]) -> Started:
+    """Start a process and return at once. Raises `ProcessError` when the system refuses."""
+    try:
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - the command is ours
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
+    except OSError as error:
+        raise ProcessError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
+    return Started(name=name, pid=process.pid, command=_command_line(process.pid), log=str(log))
+
+
+def alive(process: Started) -> bool:
+    """Say whether this process still runs."""
+    _reap(process.pid)
+    return bool(process.command) and _command_line(process.pid) == process.command
+
+
+def stop(processes: Sequence[Started]) -> None:
+    """End these processes and all that they started; return when they are gone. Raises `ProcessError`."""
+    ours = [process for process in processes if alive(process)]
+    for process in ours:
+        _signal(process, signal.SIGTERM)
+    remaining = _wait(ours, _TERM_S)
+    for process in remaining:
+        _signal(process, signal.SIGKILL)
+    stubborn = _wait(remaining, _TERM_S)
+    if stubborn:
+        raise ProcessError(f"still running: {', '.join(f'{one.name} ({one.pid})' for one in stubborn)}")
+
+
+def tail(process: Started) -> str:
+    """Return the end of what the process has written."""
+    try:
+        return Path(process.log).read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _wait(processes: Sequence[Started], patience_s: float) -> list[Started]:
+    deadline_s = time.monotonic() + patience_s
+    waiting = [process for process in processes if alive(process)]
+    while waiting and time.monotonic() < deadline_s:
+        time.sleep(_POLL_S)
+        waiting = [process for process in waiting if alive(process)]
+    return waiting
+
+
+def _signal(process: Started, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _reap(pid: int) -> None:
+    """Take leave of a child of ours that has ended, so that it does not stay as a zombie."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
+
+
+def _command_line(pid: int) -> str:
+    """Return the command line of a process, empty when there is none. Works on Linux and macOS."""
+    proc = Path(f"/proc/{pid}/cmdline")
+    if proc.parent.parent.joinpath("self").exists():
+        try:
+            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            return ""
+    found = subprocess.run(  # noqa: S603 - fixed command, a number of ours
+        ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip()
