@@ -100,72 +100,58 @@ class EvmChain(GatewayChain, HeadWatcher, MessageSender):
 
     async def connect(self) -> None:
         """See `Chain.connect`."""
-        """See `Chain.connect`."""
         await self._endpoints.connect()
 
     async def close(self) -> None:
-        """See `Chain.close`."""
         """See `Chain.close`."""
         await self._endpoints.close()
 
     async def status(self) -> ChainStatus:
         """See `Chain.status`."""
-        """See `Chain.status`."""
         return await self._heads.status()
 
     async def block(self, height: Height) -> BlockRef:
-        """See `Chain.block`."""
         """See `Chain.block`."""
         return (await self._heads.block(height)).ref
 
     async def sent(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenPacket]:
         """See `SourceChain.sent`."""
-        """See `SourceChain.sent`."""
         return await self._source.sent(lane, first, last)
 
     async def acknowledged(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenAcknowledgement]:
-        """See `SourceChain.acknowledged`."""
         """See `SourceChain.acknowledged`."""
         return await self._source.acknowledged(lane, first, last)
 
     async def update(self, target: BlockRef) -> UntrustedUpdate:
         """See `SourceChain.update`."""
-        """See `SourceChain.update`."""
         return await self._source.update(target)
 
     async def prove(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> UntrustedProofs:
-        """See `SourceChain.prove`."""
         """See `SourceChain.prove`."""
         return await self._source.prove(lane, claims, at)
 
     async def client(self, client: ClientId, at: BlockRef) -> ClientView:
         """See `DestinationChain.client`."""
-        """See `DestinationChain.client`."""
         return await self._destination.client(client, at)
 
     async def outstanding(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> Sequence[bool]:
-        """See `DestinationChain.outstanding`."""
         """See `DestinationChain.outstanding`."""
         return await self._destination.outstanding(lane, claims, at)
 
     async def submit(self, delivery: Delivery) -> SubmissionId:
         """See `DestinationChain.submit`."""
-        """See `DestinationChain.submit`."""
         return await self._destination.submit(delivery)
 
     async def submissions(self, ids: Sequence[SubmissionId]) -> Sequence[SubmissionStatus]:
-        """See `DestinationChain.submissions`."""
         """See `DestinationChain.submissions`."""
         return await self._destination.submissions(ids)
 
     def heads(self) -> AsyncIterator[None]:
         """See `HeadWatcher.heads`."""
-        """See `HeadWatcher.heads`."""
         urls = [endpoint.ws_url for endpoint in self._config.endpoints if endpoint.ws_url]
         return wake(urls, self._config.poll_s, self._clock)
 
     async def send(self, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[PacketSequence]:
-        """See `MessageSender.send`."""
         """See `MessageSender.send`."""
         if self._applications is None:
             raise Refused("expected a signer for this chain, none is configured")

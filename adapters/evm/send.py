@@ -178,7 +178,6 @@ class Applications:
             [reply] = await endpoint.batch([("eth_getTransactionReceipt", [transaction])])
             found: LoggedReceiptJson = read(reply, LoggedReceiptJson, "receipt")
             router, event = "0x" + self.router.hex(), "0x" + SEND_PACKET.hex()
-            router, event = "0x" + self.router.hex(), "0x" + SEND_PACKET.hex()
             ours = [log for log in found.logs if log.address.lower() == router and log.topics[:1] == (event,)]
             packets = seen_packets(ours, PacketEvents())
             if len(packets) != 1:
