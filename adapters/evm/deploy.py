@@ -5,12 +5,16 @@ not matter. The order is that of `contracts/README.md`. Contract addresses follo
 nonces, so each stage is one list of transactions and one wait.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.api import Resources
 from adapters.errors import Refused
 from adapters.evm.abi import Part, address_word, array, dynamic, encode, selector, struct, word
+from adapters.evm.adapter import open_endpoints, open_sender
+from adapters.evm.config import EndpointConfig, EvmConfig
 from adapters.evm.reverts import artifact
 from adapters.evm.send import included
 from adapters.evm.sender import Sender
@@ -30,7 +34,7 @@ _ROTATION_DELAY_S = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSetup:
-    """One light client to be hosted: who attests the other chain, and what it calls its client of this one."""
+    """One light client to be hosted: who attests the other chain, and its name for its client of this one."""
 
     client: ClientId
     counterparty: ClientId
@@ -53,6 +57,23 @@ class Deployment:
     token: str
     start_height: int
     """Block of the first contract."""
+
+
+@asynccontextmanager
+async def deployer(chain: ChainId, url: str, resources: Resources, poll_s: float = 0.1) -> AsyncIterator[Sender]:
+    """Yield a sender for one development node, with the signer of `resources`; raise `Refused` without one."""
+    nowhere = format_evm_address(bytes(20))
+    config = EvmConfig(
+        endpoints=(EndpointConfig(name="dev", url=url),), router=nowhere, poll_s=poll_s, in_flight_window=1000
+    )
+    endpoints = open_endpoints(chain, config, resources)
+    sender = open_sender(chain, config, resources, endpoints)
+    if sender is None:
+        raise Refused("deployment: expected a signer, got none")
+    try:
+        yield sender
+    finally:
+        await endpoints.close()
 
 
 async def deploy(sender: Sender, chain: ChainId) -> Deployment:

@@ -37,11 +37,7 @@ library AckLog {
             hash := keccak256(start, length)
         }
         if (hash != log.lastHash) _addAck(log, hash, start, length);
-        uint256 i = log.count;
-        log.sequences[i] = sequence;
-        log.commitments[i] = log.lastCommitment;
-        log.ackIndex[i] = bytes1(uint8(log.used - 1));
-        log.count = i + 1;
+        _append(log, sequence);
     }
 
     /// @notice The acknowledgement of a packet whose application failed.
@@ -66,6 +62,24 @@ library AckLog {
         assembly ("memory-safe") {
             mstore(acks, used)
         }
+    }
+
+    /// The arrays have one entry for each packet that can be added, so the writes stay inside.
+    function _append(Log memory log, uint64 sequence) private pure {
+        uint256 i = log.count;
+        uint64[] memory sequences = log.sequences;
+        bytes32[] memory commitments = log.commitments;
+        bytes memory ackIndex = log.ackIndex;
+        uint256 index = log.used - 1;
+        bytes32 commitment = log.lastCommitment;
+        require(i < sequences.length);
+        assembly ("memory-safe") {
+            let word := add(0x20, shl(5, i))
+            mstore(add(sequences, word), sequence)
+            mstore(add(commitments, word), commitment)
+            mstore8(add(add(ackIndex, 0x20), i), index)
+        }
+        log.count = i + 1;
     }
 
     function _addAck(Log memory log, bytes32 hash, uint256 start, uint256 length) private pure {

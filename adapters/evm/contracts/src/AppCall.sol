@@ -6,9 +6,11 @@ import {Group} from "./IRouter.sol";
 import {Ics24} from "./Ics24.sol";
 
 /// @title Calls of an application for a run of packets, from call data that is built once.
-/// @notice Every callback of `IIbcApp` has the sequence as third argument and the payload, with its value at the very end, as last:
+/// @notice Every callback of `IIbcApp` has the sequence as third argument and the value as last:
 /// only these two change between packets. What an application returns is read up to a cap, never further.
 library AppCall {
+    using BatchReader for BatchReader.ValueSpace;
+
     /// @notice Longest acknowledgement in bytes.
     uint256 internal constant MAX_ACK = 256;
     /// @notice An encoded acknowledgement: offset, length, bytes.
@@ -31,7 +33,7 @@ library AppCall {
             mstore(0x40, add(copy, length))
         }
         template.data = copy;
-        template.space = BatchReader.openValues(group);
+        template.space.openValues(group);
     }
 
     /// @return success Whether the application returned.

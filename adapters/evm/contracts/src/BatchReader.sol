@@ -6,7 +6,7 @@ import {Batch, Group, IRouter} from "./IRouter.sol";
 /// @notice One word for each packet of a batch: sequence (8 bytes), timeout (8), length of its own part of the value (4), zero (12).
 type Head is bytes32;
 
-using {sequence, timeout, tailLength} for Head global;
+using {sequence, timeout, tailLength, unused} for Head global;
 
 function sequence(Head head) pure returns (uint64) {
     return uint64(uint256(Head.unwrap(head)) >> 192);
@@ -18,6 +18,10 @@ function timeout(Head head) pure returns (uint64) {
 
 function tailLength(Head head) pure returns (uint256) {
     return uint32(uint256(Head.unwrap(head)) >> 96);
+}
+
+function unused(Head head) pure returns (uint256) {
+    return uint96(uint256(Head.unwrap(head)));
 }
 
 /// @title Checks a batch as a whole, and lays its values out in memory one after the other.
@@ -43,31 +47,31 @@ library BatchReader {
         uint256 i = 0;
         for (uint256 g = 0; g < batch.groups.length; ++g) {
             Group calldata group = batch.groups[g];
+            bytes32[] calldata words = group.heads;
             uint256 consumed = 0;
-            for (uint256 h = 0; h < group.heads.length; ++h) {
-                bytes32 word = group.heads[h];
-                require(uint96(uint256(word)) == 0 && uint256(word) >> 192 != 0, IRouter.MalformedBatch());
-                all[i] = Head.wrap(word);
-                consumed += all[i].tailLength();
-                ++i;
+            unchecked {
+                // At most 256 lengths of 32 bits: nothing here can overflow.
+                for (uint256 h = 0; h < words.length; ++h) {
+                    Head head = Head.wrap(words[h]);
+                    require(head.unused() == 0 && head.sequence() != 0, IRouter.MalformedBatch());
+                    all[i++] = head;
+                    consumed += head.tailLength();
+                }
             }
             require(consumed == group.tails.length, IRouter.MalformedBatch());
         }
     }
 
-    /// @notice Lays out room for the longest value of `group`, with the prefix in place.
-    function openValues(Group calldata group) internal pure returns (ValueSpace memory space) {
-        uint256 longest = 0;
-        for (uint256 h = 0; h < group.heads.length; ++h) {
-            uint256 length = Head.wrap(group.heads[h]).tailLength();
-            if (length > longest) longest = length;
-        }
+    /// @notice Lays out room for any value of `group` at the free memory pointer, with the prefix in place.
+    /// @dev Takes the struct instead of making one: the room begins exactly at the free memory pointer.
+    function openValues(ValueSpace memory space, Group calldata group) internal pure {
         bytes calldata prefix = group.prefix;
+        bytes calldata tails = group.tails;
         uint256 start;
         assembly ("memory-safe") {
             start := mload(0x40)
-            // Two words of slack: one for the padding of the last word, one that keeps the free pointer aligned.
-            mstore(0x40, and(add(add(add(start, prefix.length), longest), 0x5f), not(0x1f)))
+            // One word more for the padding of the last word; the pointer behind it is aligned.
+            mstore(0x40, and(add(add(add(start, prefix.length), tails.length), 0x5f), not(0x1f)))
             calldatacopy(start, prefix.offset, prefix.length)
         }
         space.start = start;
@@ -75,18 +79,19 @@ library BatchReader {
     }
 
     /// @notice Writes `length` bytes of `tails` from `offset` behind the prefix, and one zero word behind them.
-    /// @return valueLength Length of the whole value, which begins start `space.start`.
+    /// @dev `heads` has checked that all lengths together are the length of `tails`.
+    /// @return valueLength Length of the whole value, which begins at `space.start`.
     function setTail(ValueSpace memory space, bytes calldata tails, uint256 offset, uint256 length)
         internal
         pure
         returns (uint256 valueLength)
     {
-        uint256 prefixLength = space.prefixLength;
-        uint256 start = space.start + prefixLength;
         assembly ("memory-safe") {
-            calldatacopy(start, add(tails.offset, offset), length)
-            mstore(add(start, length), 0)
+            let prefixLength := mload(add(space, 0x20))
+            valueLength := add(prefixLength, length)
+            let start := mload(space)
+            calldatacopy(add(start, prefixLength), add(tails.offset, offset), length)
+            mstore(add(start, valueLength), 0)
         }
-        return prefixLength + length;
     }
 }

@@ -4,7 +4,6 @@ pragma solidity ^0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
-import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IErc7786Gateway, StoredMessage} from "./IErc7786Gateway.sol";
 import {IIbcApp} from "./IIbcApp.sol";
 import {Ics24} from "./Ics24.sol";
@@ -35,8 +34,10 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
     bytes1 private constant FORMAT = 0x01;
     /// format, gas limit, deliverBefore, and two length bytes
     uint256 private constant MIN_VALUE = 1 + 8 + 8 + 1 + 1;
-    bytes1 private constant DELIVERED = 0x01;
-    bytes1 private constant STORED = 0x02;
+    bytes private constant DELIVERED = hex"01";
+    bytes private constant STORED = hex"02";
+    /// The one route that this application serves.
+    bytes32 private immutable ROUTE = Ics24.routeId(PORT, PORT, VERSION, ENCODING);
 
     IRouter public immutable router;
     mapping(bytes32 chainKey => string clientId) private _clientOf;
@@ -102,13 +103,14 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         string calldata destClient,
         uint64 sequence,
         address,
-        Payload calldata payload
+        bytes32 route,
+        bytes calldata value
     ) external onlyRouter returns (bytes memory) {
-        _checkRoute(payload);
+        require(route == ROUTE, WrongRoute());
         bytes32 clientKey = keccak256(bytes(destClient));
         bytes memory chain = _chainOf[clientKey];
         require(chain.length != 0, UnsupportedClient(destClient));
-        return abi.encodePacked(_receive(_messageId(clientKey, sequence), chain, payload.value));
+        return _receive(_messageId(clientKey, sequence), chain, value) ? DELIVERED : STORED;
     }
 
     /// @inheritdoc IIbcApp
@@ -118,10 +120,11 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         uint64 sequence,
         address,
         bytes calldata ack,
-        Payload calldata
+        bytes32,
+        bytes calldata
     ) external onlyRouter {
         uint8 outcome = 3;
-        if (ack.length == 1 && (ack[0] == DELIVERED || ack[0] == STORED)) outcome = uint8(ack[0]);
+        if (ack.length == 1 && (ack[0] == DELIVERED[0] || ack[0] == STORED[0])) outcome = uint8(ack[0]);
         emit MessageSettled(_messageId(keccak256(bytes(sourceClient)), sequence), outcome);
     }
 
@@ -131,7 +134,8 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         string calldata,
         uint64 sequence,
         address,
-        Payload calldata
+        bytes32,
+        bytes calldata
     ) external onlyRouter {
         emit MessageSettled(_messageId(keccak256(bytes(sourceClient)), sequence), 4);
     }
@@ -197,34 +201,24 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         if (gasLimit == 0) gasLimit = DEFAULT_GAS;
     }
 
-    function _checkRoute(Payload calldata payload) private pure {
-        bytes32 port = keccak256(bytes(PORT));
-        require(
-            keccak256(bytes(payload.sourcePort)) == port && keccak256(bytes(payload.destPort)) == port
-                && keccak256(bytes(payload.version)) == keccak256(bytes(VERSION))
-                && keccak256(bytes(payload.encoding)) == keccak256(bytes(ENCODING)),
-            WrongRoute()
-        );
-    }
-
-    /// Reads the value of a packet and hands it to the recipient. Returns the acknowledgement.
-    function _receive(bytes32 receiveId, bytes memory chain, bytes calldata value) private returns (bytes1) {
+    /// Reads the value of a packet and hands it to the recipient. True when delivered, false when stored for a retry.
+    function _receive(bytes32 receiveId, bytes memory chain, bytes calldata value) private returns (bool) {
         require(value.length >= MIN_VALUE && value[0] == FORMAT, MalformedMessage());
-        uint64 gasLimit = uint64(bytes8(value[1:9]));
-        uint64 deliverBefore = uint64(bytes8(value[9:17]));
+        uint64 gasLimit = uint64(bytes8(value[1:]));
         uint256 senderEnd = 18 + uint256(uint8(value[17]));
         require(value.length >= senderEnd + 21 && uint8(value[senderEnd]) == 20, MalformedMessage());
-        bytes memory sender = abi.encodePacked(chain, value[17:senderEnd]);
-        address recipient = address(bytes20(value[senderEnd + 1:senderEnd + 21]));
+        address recipient = address(bytes20(value[senderEnd + 1:]));
         bytes calldata payload = value[senderEnd + 21:];
         require(gasLimit <= MAX_GAS && payload.length <= MAX_PAYLOAD, MalformedMessage());
 
         _requireGas(uint256(gasLimit) + STORE_GAS);
-        if (_call(receiveId, gasLimit, sender, recipient, payload)) return DELIVERED;
-        StoredMessage memory message = StoredMessage(sender, recipient, payload, gasLimit, deliverBefore);
+        bytes memory sender = bytes.concat(chain, value[17:senderEnd]);
+        if (_call(receiveId, gasLimit, sender, recipient, payload)) return true;
+        StoredMessage memory message =
+            StoredMessage(sender, recipient, payload, gasLimit, uint64(bytes8(value[9:])));
         stored[receiveId] = keccak256(abi.encode(message));
         emit MessageStored(receiveId, message);
-        return STORED;
+        return false;
     }
 
     /// True when the recipient answered as ERC-7786 wants. Reads one word of the answer, never more.
@@ -236,11 +230,11 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         bool success;
         bytes32 answer;
         assembly ("memory-safe") {
-            mstore(0x00, 0)
             success := call(gasLimit, recipient, 0, add(data, 0x20), mload(data), 0x00, 0x20)
+            success := and(success, gt(returndatasize(), 0x1f))
             answer := mload(0x00)
         }
-        return success && LowLevelCall.returnDataSize() >= 32 && bytes4(answer) == IERC7786Recipient.receiveMessage.selector;
+        return success && bytes4(answer) == IERC7786Recipient.receiveMessage.selector;
     }
 
     /// That a call can be given this much gas: otherwise a caller could make a recipient fail by being stingy.

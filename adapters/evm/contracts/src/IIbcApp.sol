@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Payload} from "./IRouter.sol";
-
 /// @title What the router calls on an application. The application must accept these calls from the router alone.
-/// @dev `payload` stands last in each function: the router builds the call data once for a run of packets and
-/// exchanges only sequence and value.
+/// @notice `route` is `Ics24.routeId` of source port, destination port, version and encoding: an application compares it with the one
+/// that it serves.
+/// @dev `value`, the payload's, stands last in each function: the router builds the call data once for a run of packets
+/// and exchanges only sequence and value.
 interface IIbcApp {
     /// @return ack The acknowledgement: not empty, not the error acknowledgement, at most 256 bytes. A revert rolls the
     /// application back and gives the packet the error acknowledgement.
@@ -14,7 +14,8 @@ interface IIbcApp {
         string calldata destClient,
         uint64 sequence,
         address relayer,
-        Payload calldata payload
+        bytes32 route,
+        bytes calldata value
     ) external returns (bytes memory ack);
 
     /// @notice A revert keeps the packet open, so that the call can be tried again.
@@ -24,7 +25,8 @@ interface IIbcApp {
         uint64 sequence,
         address relayer,
         bytes calldata ack,
-        Payload calldata payload
+        bytes32 route,
+        bytes calldata value
     ) external;
 
     /// @notice A revert keeps the packet open, so that the call can be tried again.
@@ -33,6 +35,7 @@ interface IIbcApp {
         string calldata destClient,
         uint64 sequence,
         address relayer,
-        Payload calldata payload
+        bytes32 route,
+        bytes calldata value
     ) external;
 }

@@ -51,6 +51,9 @@ contract Ics20Transfer is
     /// keccak256(abi.encode(uint256(keccak256("isthmus.ics20")) - 1)) & ~bytes32(uint256(0xff))
     bytes32 private constant STORE_SLOT = 0xccd238faa914c7f727e4ce485b709956ea0038e99dfd1ae7c84fcecf97ba6100;
 
+    /// The one route that this application serves.
+    bytes32 private immutable ROUTE = Ics24.routeId(PORT, PORT, VERSION, ENCODING);
+
     /// @dev The implementation behind the proxy obeys nobody and cannot be initialized.
     constructor() AccessManaged(address(0)) {
         _disableInitializers();
@@ -96,10 +99,11 @@ contract Ics20Transfer is
         string calldata destClient,
         uint64 sequence,
         address,
-        Payload calldata payload
+        bytes32 route,
+        bytes calldata value
     ) external onlyRouter returns (bytes memory) {
-        _checkRoute(payload);
-        FungibleTokenPacketData memory data = abi.decode(payload.value, (FungibleTokenPacketData));
+        require(route == ROUTE, WrongRoute());
+        FungibleTokenPacketData memory data = abi.decode(value, (FungibleTokenPacketData));
         require(data.amount != 0, ZeroAmount());
         address receiver = _parseReceiver(data.receiver);
         bytes memory prefix = bytes(_prefix(sourceClient));
@@ -121,11 +125,12 @@ contract Ics20Transfer is
         uint64 sequence,
         address,
         bytes calldata ack,
-        Payload calldata payload
+        bytes32,
+        bytes calldata value
     ) external onlyRouter {
         if (keccak256(ack) == keccak256(SUCCESS)) return;
         require(ack.length == 32 && bytes32(ack) == Ics24.ERROR_ACK, UnexpectedAcknowledgement());
-        _refund(sourceClient, sequence, payload.value);
+        _refund(sourceClient, sequence, value);
     }
 
     /// @inheritdoc IIbcApp
@@ -134,9 +139,10 @@ contract Ics20Transfer is
         string calldata,
         uint64 sequence,
         address,
-        Payload calldata payload
+        bytes32,
+        bytes calldata value
     ) external onlyRouter {
-        _refund(sourceClient, sequence, payload.value);
+        _refund(sourceClient, sequence, value);
     }
 
     /// @inheritdoc IIcs20Transfer
@@ -261,14 +267,6 @@ contract Ics20Transfer is
         bool valid;
         (valid, receiver) = Strings.tryParseAddress(text);
         require(valid && receiver != address(0) && receiver != address(this), InvalidAddress(text));
-    }
-
-    function _checkRoute(Payload calldata payload) private pure {
-        require(
-            Strings.equal(payload.sourcePort, PORT) && Strings.equal(payload.destPort, PORT)
-                && Strings.equal(payload.version, VERSION) && Strings.equal(payload.encoding, ENCODING),
-            WrongRoute()
-        );
     }
 
     function _checkText(string calldata text, uint256 maximum) private pure {

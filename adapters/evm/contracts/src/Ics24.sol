@@ -20,6 +20,15 @@ library Ics24 {
         return keccak256(abi.encodePacked(clientId, kind, sequence));
     }
 
+    /// @notice One word for where a payload comes from, where it goes and how it is written.
+    function routeId(string memory sourcePort, string memory destPort, string memory version, string memory encoding)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(sourcePort, destPort, version, encoding));
+    }
+
     function packetCommitment(Packet memory packet) internal pure returns (bytes32) {
         bytes memory payloads;
         for (uint256 i = 0; i < packet.payloads.length; ++i) {

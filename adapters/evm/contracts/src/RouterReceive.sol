@@ -38,20 +38,23 @@ abstract contract RouterReceive is RouterSteps {
         mapping(uint256 => uint256) storage words = _store().receipts[_key(clientId)];
         uint256 index = heads[0].sequence() >> 8;
         uint256 word = words[index];
-        for (uint256 i = 0; i < heads.length; ++i) {
-            uint256 sequence = heads[i].sequence();
-            if (sequence >> 8 != index) {
-                words[index] = word;
-                index = sequence >> 8;
-                word = words[index];
-            }
-            uint256 bit = 1 << (sequence & 0xff);
-            if (word & bit != 0) continue;
-            if (block.timestamp < heads[i].timeout()) {
-                word |= bit;
-                fresh |= 1 << i;
-            } else {
-                expired |= 1 << i;
+        unchecked {
+            for (uint256 i = 0; i < heads.length; ++i) {
+                Head head = heads[i];
+                uint256 sequence = head.sequence();
+                if (sequence >> 8 != index) {
+                    words[index] = word;
+                    index = sequence >> 8;
+                    word = words[index];
+                }
+                uint256 bit = 1 << (sequence & 0xff);
+                if (word & bit != 0) continue;
+                if (block.timestamp < head.timeout()) {
+                    word |= bit;
+                    fresh |= 1 << i;
+                } else {
+                    expired |= 1 << i;
+                }
             }
         }
         words[index] = word;
@@ -80,14 +83,20 @@ abstract contract RouterReceive is RouterSteps {
     ) private view returns (bytes memory pairs) {
         hasher.setRoute(group.route);
         pairs = new bytes(group.heads.length * 64);
-        BatchReader.ValueSpace memory space = BatchReader.openValues(group);
+        BatchReader.ValueSpace memory space;
+        space.openValues(group);
+        bytes32[] calldata words = group.heads;
+        bytes calldata tails = group.tails;
         uint256 offset = 0;
-        for (uint256 h = 0; h < group.heads.length; ++h) {
-            Head head = Head.wrap(group.heads[h]);
-            uint256 length = head.tailLength();
-            uint256 valueLength = space.setTail(group.tails, offset, length);
-            offset += length;
-            _putPair(pairs, h, paths.pathHash(head.sequence()), hasher.commitment(head.timeout(), space.start, valueLength));
+        unchecked {
+            for (uint256 h = 0; h < words.length; ++h) {
+                Head head = Head.wrap(words[h]);
+                uint256 length = head.tailLength();
+                uint256 valueLength = space.setTail(tails, offset, length);
+                offset += length;
+                bytes32 commitment = hasher.commitment(head.timeout(), space.start, valueLength);
+                _putPair(pairs, h, paths.pathHash(head.sequence()), commitment);
+            }
         }
     }
 
@@ -114,20 +123,24 @@ abstract contract RouterReceive is RouterSteps {
         App memory target = _store().apps[_key(group.route.destPort)];
         AppCall.Template memory template = AppCall.open(
             abi.encodeCall(
-                IIbcApp.onRecvPacket, (sourceClient, batch.client, 0, msg.sender, _payload(group.route))
+                IIbcApp.onRecvPacket, (sourceClient, batch.client, 0, msg.sender, _routeId(group.route), "")
             ),
             group
         );
+        bytes32[] calldata words = group.heads;
+        bytes calldata tails = group.tails;
         uint256 offset = 0;
-        for (uint256 h = 0; h < group.heads.length; ++h) {
-            Head head = Head.wrap(group.heads[h]);
-            uint256 length = head.tailLength();
-            if (fresh & 1 == 1) {
-                uint256 valueLength = template.space.setTail(group.tails, offset, length);
-                _deliverOne(batch.client, target, template, head.sequence(), valueLength, log);
+        unchecked {
+            for (uint256 h = 0; h < words.length; ++h) {
+                Head head = Head.wrap(words[h]);
+                uint256 length = head.tailLength();
+                if (fresh & 1 == 1) {
+                    uint256 valueLength = template.space.setTail(tails, offset, length);
+                    _deliverOne(batch.client, target, template, head.sequence(), valueLength, log);
+                }
+                offset += length;
+                fresh >>= 1;
             }
-            offset += length;
-            fresh >>= 1;
         }
         return fresh;
     }

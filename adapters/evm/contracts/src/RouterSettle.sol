@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {AppCall} from "./AppCall.sol";
 import {BatchReader, Head} from "./BatchReader.sol";
 import {IIbcApp} from "./IIbcApp.sol";
-import {Batch, Group, IRouter, Payload} from "./IRouter.sol";
+import {Batch, Group, IRouter} from "./IRouter.sol";
 import {Ics24} from "./Ics24.sol";
 import {PacketHasher} from "./PacketHasher.sol";
 import {RouterSteps} from "./RouterSteps.sol";
@@ -161,16 +161,16 @@ abstract contract RouterSettle is RouterSteps {
         view
         returns (AppCall.Template memory)
     {
-        Payload memory payload = _payload(group.route);
+        bytes32 route = _routeId(group.route);
         string memory destClient = settlement.destClient;
         if (settlement.acks.length == 0) {
             return AppCall.open(
-                abi.encodeCall(IIbcApp.onTimeoutPacket, (client, destClient, 0, msg.sender, payload)), group
+                abi.encodeCall(IIbcApp.onTimeoutPacket, (client, destClient, 0, msg.sender, route, "")), group
             );
         }
         bytes memory ack = settlement.acks[uint8(settlement.ackIndex[settlement.position])];
         return AppCall.open(
-            abi.encodeCall(IIbcApp.onAcknowledgementPacket, (client, destClient, 0, msg.sender, ack, payload)), group
+            abi.encodeCall(IIbcApp.onAcknowledgementPacket, (client, destClient, 0, msg.sender, ack, route, "")), group
         );
     }
 }

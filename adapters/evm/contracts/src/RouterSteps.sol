@@ -5,7 +5,8 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {AppCall} from "./AppCall.sol";
 import {Head} from "./BatchReader.sol";
 import {ILightClient, UpdateResult} from "./ILightClient.sol";
-import {Batch, Payload, Route} from "./IRouter.sol";
+import {Batch, Route} from "./IRouter.sol";
+import {Ics24} from "./Ics24.sol";
 import {PacketHasher} from "./PacketHasher.sol";
 import {RouterAdmin} from "./RouterAdmin.sol";
 
@@ -49,9 +50,8 @@ abstract contract RouterSteps is RouterAdmin, ReentrancyGuardTransient {
         }
     }
 
-    /// The payload of a route with an empty value: what `AppCall` builds on.
-    function _payload(Route calldata route) internal pure returns (Payload memory) {
-        return Payload(route.sourcePort, route.destPort, route.version, route.encoding, "");
+    function _routeId(Route calldata route) internal pure returns (bytes32) {
+        return Ics24.routeId(route.sourcePort, route.destPort, route.version, route.encoding);
     }
 
     /// Calls an application with exactly its share of gas: the transaction's gas can make the batch revert, but cannot make
