@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from adapters.api import AdapterPlugin
 from gateway.config.diagnostics import Findings, nearest
 from gateway.config.schema import ApiConfig, ChainConfig, LaneConfig, PeerConfig, SelfConfig
+from proofs.limits import MAX_CLAIMS
 from proofs.types import Assurance
+from relays.core.lane import Limits
 
 _CAIP2 = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 
@@ -28,6 +30,7 @@ class Parts:
     chains: tuple[tuple[int, ChainConfig], ...]
     lanes: tuple[tuple[int, LaneConfig], ...]
     peers: Mapping[str, PeerConfig]
+    limits: Limits | None
     declared_chains: tuple[str, ...]
     """Ids of all chains in the file, broken ones included, so that one mistake is reported once."""
     declared_peers: frozenset[str]
@@ -38,6 +41,7 @@ def check(parts: Parts, plugins: Mapping[str, AdapterPlugin], findings: Findings
     _check_chains(parts, findings)
     _check_api(parts, findings)
     _check_peers(parts, findings)
+    _check_limits(parts.limits, findings)
     for index, lane in parts.lanes:
         key = f"lanes[{index}]"
         _check_ends(lane, key, parts, findings)
@@ -110,6 +114,21 @@ def _check_peers(parts: Parts, findings: Findings) -> None:
     used = {attestor.name for _, lane in parts.lanes for attestor in lane.attestors}
     for name in parts.declared_peers - used:
         findings.warning(f"peers.{name}", "signs for no lane", nearest(name, used))
+
+
+def _check_limits(limits: Limits | None, findings: Findings) -> None:
+    if limits is None:
+        return
+    if not 1 <= limits.batch <= MAX_CLAIMS:
+        findings.error("limits.batch", f"expected 1 to {MAX_CLAIMS}, got {limits.batch}")
+    for name in ("window", "ahead", "scan_range", "max_open", "attempts", "refusals", "refused_run"):
+        if (value := getattr(limits, name)) < 1:
+            findings.error(f"limits.{name}", f"expected 1 or more, got {value}")
+    for name in ("standby_s", "track_s", "proof_age_s", "recheck_s"):
+        if (value := getattr(limits, name)) <= 0:
+            findings.error(f"limits.{name}", f"expected more than 0, got {value}")
+    if not limits.backoff_s or min(limits.backoff_s) <= 0:
+        findings.error("limits.backoff_s", f"expected seconds above 0, got {list(limits.backoff_s)}")
 
 
 def _check_ends(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, NewType, Union, get_args, get
 
 from msgspec import Meta
 
-from adapters.secret import Secret
+from adapters.secret import Secret, SecretUnavailableError
 from gateway.config.diagnostics import Findings, nearest
 
 
@@ -42,6 +42,8 @@ class Converter:
     base: Path
     """Directory that relative paths in the file are relative to."""
     findings: Findings
+    references: bool = False
+    """Strings may be `env:NAME`: for adapters' sections, where URLs often hold access keys."""
 
     def convert(self, kind: Any, raw: object, key: str) -> Any:
         """Return `raw` as a value of type `kind`, or `BROKEN` after noting why not."""
@@ -82,7 +84,16 @@ class Converter:
             return float(raw)
         if type(raw) is not kind:
             return self._wrong(key, _PLAIN[kind], raw)
+        if self.references and isinstance(raw, str) and raw.startswith("env:"):
+            return self._from_environment(raw, key)
         return raw
+
+    def _from_environment(self, reference: str, key: str) -> str | Broken:
+        try:
+            return Secret(reference).reveal()
+        except SecretUnavailableError as error:
+            self.findings.error(key, str(error))
+            return BROKEN
 
     def _hex(self, raw: object, key: str) -> bytes | Broken:
         if isinstance(raw, str) and re.fullmatch(r"0x([0-9a-fA-F]{2})*", raw):
@@ -153,12 +164,21 @@ class Converter:
             elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
                 self.findings.error(_join(key, name), f"missing: {describe(hints[field.name])} is required")
                 values[field.name] = BROKEN
+            elif isinstance(default := default_of(field), Path) and "within" not in field.metadata:
+                values[field.name] = self.base / default
         return BROKEN if BROKEN in values.values() else kind(**values)
 
 
 def written_key(field: "dataclasses.Field[Any]") -> str:
     """Return the name that this field has in the file."""
     return str(field.metadata.get("key", field.name))
+
+
+def default_of(field: "dataclasses.Field[Any]") -> Any:
+    """Return the default of a field that has one."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def describe(kind: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from adapters.api import AdapterPlugin
 from adapters.discovery import DiscoveryError
 from gateway.config.check import Parts, check
-from gateway.config.convert import BROKEN, Broken, Converter, written_key
+from gateway.config.convert import BROKEN, Broken, Converter, default_of, written_key
 from gateway.config.diagnostics import ConfigError, Diagnostic, Findings, Severity, nearest
 from gateway.config.schema import ChainConfig, Config, LaneConfig, PeerConfig
 
@@ -94,7 +94,7 @@ def _sections(raw: Mapping[str, object], converter: Converter) -> dict[str, Any]
         elif entry is not None or name == "gateway":
             values[name] = converter.convert(hints[name], {} if entry is None else entry, name)
         else:
-            values[name] = field.default if field.default is not dataclasses.MISSING else {}
+            values[name] = default_of(field)
     return values
 
 
@@ -119,7 +119,8 @@ def _with_own_section(
         converter.findings.error(f"{key}.adapter", str(error))
         return BROKEN
     section = {} if chain.config is None else chain.config
-    config: Any = converter.convert(plugin.config_type, section, f"{key}.config")
+    own = dataclasses.replace(converter, references=True)
+    config: Any = own.convert(plugin.config_type, section, f"{key}.config")
     if isinstance(config, Broken):
         return config
     complaints = dict(plugin.check(config))
@@ -147,6 +148,7 @@ def _parts(
         peers={}
         if values["peers"] is BROKEN
         else {n: p for n, p in values["peers"].items() if p is not BROKEN},
+        limits=None if values["limits"] is BROKEN else values["limits"],
         declared_chains=tuple(name for name in named if isinstance(name, str)),
         declared_peers=frozenset(raw_peers if isinstance(raw_peers, dict) else ()),
     )

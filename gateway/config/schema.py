@@ -14,7 +14,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from adapters.secret import Secret
+from gateway.observe.logs import LogFormat
 from proofs.types import ChainId, ClientId, Lane
+from relays.core.lane import Limits
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 """A name that people give: of a gateway, a peer, a key."""
@@ -36,13 +38,6 @@ class Scope(Enum):
     """Ask this gateway for signatures: for peers."""
 
 
-class LogFormat(Enum):
-    """How log lines look."""
-
-    CONSOLE = "console"
-    JSON = "json"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfConfig:
     """`[gateway]`: who we are."""
@@ -51,7 +46,7 @@ class SelfConfig:
     """Our name in the lanes' lists of attestors."""
     data: Path = Path("data")
     """Directory of store and keystore, relative to the configuration file."""
-    log: LogFormat = LogFormat.CONSOLE
+    log: LogFormat = LogFormat.AUTO
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
 
 
@@ -130,18 +125,6 @@ class AttestorConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitsConfig:
-    """`[lanes.limits]`: how much at once."""
-
-    batch: Annotated[int, Meta(ge=1, le=1024)] = 256
-    """Messages of one delivery."""
-    in_flight: Annotated[int, Meta(ge=1, le=64)] = 8
-    """Deliveries that wait for inclusion, per leg."""
-    attempts: Annotated[int, Meta(ge=1, le=100)] = 12
-    """Tries before a message is parked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneConfig:
     """`[[lanes]]`: one direction, `from` the chain that sends `to` the chain that receives.
 
@@ -157,7 +140,6 @@ class LaneConfig:
     """Allow a threshold of one, or a chain whose consensus is not verified."""
     takeover_s: Annotated[float, Meta(ge=0, le=3600)] = 15.0
     """How long the next gateway in rank waits before it delivers in our place."""
-    limits: LimitsConfig = LimitsConfig()
 
     def lane(self) -> Lane:
         """Return the lane that this entry is about."""
@@ -191,6 +173,8 @@ class Config:
     store: StoreConfig = StoreConfig()
     keystore: KeystoreConfig = KeystoreConfig()
     peers: Mapping[str, PeerConfig] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    """`[limits]`: the bounds of every lane, see `relays.core.lane`."""
 
     def store_file(self) -> Path:
         """Return where the database is."""
