@@ -7,12 +7,10 @@ commitments), `evm/` and `memory_tree` (chains), `lightclients/` (families). `at
 which gateways sign what they verified, `ids` how chains and addresses are written, `bundle` a proof that
 can be checked offline.
 
-The names below are the ones that other packages need most; the rest is imported from its module.
+The names below are cheap to import; the doorways are imported from their modules.
 """
 
-from proofs.registry import advance
 from proofs.types import Proven
 from proofs.verdict import Accepted, NotEnoughTrust, Rejected, Verdict
-from proofs.verify import verify
 
-__all__ = ["Accepted", "NotEnoughTrust", "Proven", "Rejected", "Verdict", "advance", "verify"]
+__all__ = ["Accepted", "NotEnoughTrust", "Proven", "Rejected", "Verdict"]
