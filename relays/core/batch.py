@@ -11,7 +11,6 @@ from proofs.types import Claim, Height, NotReceived, Proven
 from proofs.types import Sequence as PacketSequence
 from relays.core.types import Leg, State
 
-
 _ANY_HEIGHT = Height(0)
 
 

@@ -15,7 +15,6 @@ from relays.core.batch import Batch
 from relays.core.paged import Paged
 from relays.core.types import Cursor, Leg, State, WaitingOn
 
-
 _GENESIS = Height(0)
 _NEVER = Height(-1)
 

@@ -239,11 +239,23 @@ def delivered(draft: Draft, batch: Batch) -> None:
     early = [seen for seen in map(state.acknowledged.get, batch.sequences) if seen is not None]
     has = {seen.sequence for seen in early}
     waiting = [sequence for sequence in batch.sequences if sequence not in has]
-    height = batch.after_height if batch.delivered_by == "self" else state.params.destination_start
-    awaited = Awaited(since_s=draft.at_s, height=Height(height), attempts=batch.attempts)
+    awaited = Awaited(since_s=draft.at_s, height=_answer_height(draft, batch), attempts=batch.attempts)
     draft.set(awaiting=state.awaiting.with_items((sequence, awaited) for sequence in waiting))
     if early:
         acknowledge(draft, early)
+
+
+def _answer_height(draft: Draft, batch: Batch) -> Height:
+    """Return a destination block below which the acknowledgements of these messages are not looked for."""
+    if batch.delivered_by == "self":
+        return batch.after_height
+    return recent_back_height(draft) if batch.attempts <= 1 else draft.state.params.destination_start
+
+
+def recent_back_height(draft: Draft) -> Height:
+    """Return where one observation of the destination's newest blocks begins."""
+    cursor, start = draft.state.back.cursor, draft.state.params.destination_start
+    return start if cursor is None else Height(max(start, cursor.height - draft.state.limits.scan_range + 1))
 
 
 def expired(draft: Draft, batch: Batch) -> None:

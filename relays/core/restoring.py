@@ -13,7 +13,7 @@ from proofs.types import Acknowledged, Claim, Sent
 from relays.core.batch import Batch
 from relays.core.draft import Draft, new_batch, with_turn
 from relays.core.lane import Awaited, LaneParams, LaneState, LegState, Limits, Stage
-from relays.core.paged import Paged
+from relays.core.observing import recent_back_height
 from relays.core.types import ENDS, Cursor, Leg, Message, State
 
 
@@ -31,19 +31,22 @@ def restore(
             limits=limits,
             out=LegState(cursor=cursors.get(Leg.OUT)),
             back=LegState(cursor=cursors.get(Leg.BACK)),
-            packets=Paged[SeenPacket]().with_items(
-                (message.packet.sequence, _seen(message)) for message in messages
-            ),
             rechecked_s=at_s,
         ),
         at_s,
     )
+    seen = [(message.packet.sequence, _seen(message)) for message in messages]
+    draft.set(packets=draft.state.packets.with_items(seen))
     answered = [message for message in messages if _is_answered(message)]
     unanswered = [message for message in messages if not _is_answered(message)]
     _restore_answered(draft, answered)
     waiting = [message for message in unanswered if message.state is State.DELIVERED]
     awaited = Awaited(since_s=at_s, height=params.destination_start)
-    draft.set(awaiting=Paged[Awaited]().with_items((message.packet.sequence, awaited) for message in waiting))
+    draft.set(
+        awaiting=draft.state.awaiting.with_items((message.packet.sequence, awaited) for message in waiting)
+    )
+    if unanswered:
+        draft.set_leg(Leg.BACK, rescan_from=recent_back_height(draft))
     _restore_out(draft, [message for message in unanswered if message.state is not State.DELIVERED])
     return draft.finish()[0]
 
@@ -70,7 +73,8 @@ def _restore_answered(draft: Draft, messages: Sequence[Message]) -> None:
         )
         for message in messages
     ]
-    draft.set(acknowledged=Paged[SeenAcknowledgement]().with_items((each.sequence, each) for each in seen))
+    acknowledged = draft.state.acknowledged
+    draft.set(acknowledged=acknowledged.with_items((each.sequence, each) for each in seen))
     _queue(draft, Leg.BACK, Stage.CHECK, claims, State.DELIVERED)
 
 
