@@ -22,6 +22,7 @@ from adapters.api import (
     SubmissionStatus,
 )
 from adapters.errors import Refused
+from adapters.evm.account import Account
 from adapters.evm.config import EvmConfig, chain_number, store
 from adapters.evm.destination import Destination
 from adapters.evm.endpoints import EndpointHealth, Endpoints
@@ -179,6 +180,12 @@ def open_sender(
     return Sender(
         chain_number=chain_number(chain_id),
         signer=resources.signer,
+        account=Account(
+            endpoints=endpoints,
+            address=resources.signer.address,
+            final_tag="latest" if config.finality == "confirmations" else config.finality,
+            default_tip_wei=config.max_priority_fee_per_gas_wei,
+        ),
         endpoints=endpoints,
         clock=resources.clock,
         policy=FeePolicy(
@@ -189,5 +196,4 @@ def open_sender(
         window=config.in_flight_window,
         bump_after_s=config.bump_after_s,
         poll_s=config.poll_s,
-        final_tag="latest" if config.finality == "confirmations" else config.finality,
     )

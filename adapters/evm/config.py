@@ -152,8 +152,8 @@ def _address_problems(config: EvmConfig) -> dict[str, str]:
 def _number_problems(config: EvmConfig) -> dict[str, str]:
     lowest = {
         "start_height": 0, "poll_s": 0.01, "request_timeout_s": 0.1, "straggler_s": 0.01, "batch_calls": 1,
-        "log_range_blocks": 1, "max_fee_per_gas_wei": 1, "max_priority_fee_per_gas_wei": 0, "bump_percent": 10,
-        "bump_after_s": 0.1, "in_flight_window": 1, "max_gas_per_transaction": 100_000,
+        "log_range_blocks": 1, "max_fee_per_gas_wei": 1, "max_priority_fee_per_gas_wei": 0,
+        "bump_percent": 10, "bump_after_s": 0.1, "in_flight_window": 1, "max_gas_per_transaction": 100_000,
     }  # fmt: skip
     values = {key: getattr(config, key) for key in lowest}
     too_low = {key: value for key, value in values.items() if value < lowest[key]}

@@ -60,8 +60,10 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployer(chain: ChainId, url: str, resources: Resources, poll_s: float = 0.1) -> AsyncIterator[Sender]:
-    """Yield a sender for one development node, with the signer of `resources`; raise `Refused` without one."""
+async def deployer(
+    chain: ChainId, url: str, resources: Resources, poll_s: float = 0.1
+) -> AsyncIterator[Sender]:
+    """Yield a sender for one development node. Raises `Refused` without a signer."""
     nowhere = format_evm_address(bytes(20))
     config = EvmConfig(
         endpoints=(EndpointConfig(name="dev", url=url),), router=nowhere, poll_s=poll_s, in_flight_window=1000

@@ -7,6 +7,7 @@ after each failure.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median_low
 from typing import TypeVar
 
 from adapters.api import (
@@ -18,7 +19,7 @@ from adapters.api import (
     SubmissionId,
     SubmissionStatus,
 )
-from adapters.errors import MalformedReply, Refused
+from adapters.errors import MalformedReply, NoAgreement, Refused
 from adapters.evm.abi import WORD, Answer, selector, word
 from adapters.evm.batches import delivery_call, host_client, update_message
 from adapters.evm.blocks import read_block
@@ -149,7 +150,10 @@ class Destination:
             [reply] = await endpoint.batch([("eth_call", [target, "latest"])])
             return Answer(data(read(reply, str, "getConsensusTimestamp"), "time")).uint(0)
 
-        known_s = await self.endpoints.first(work)
+        try:
+            known_s = await self.endpoints.agreed(work)
+        except NoAgreement:
+            known_s = 0
         if known_s not in (0, attested.time_s):
             raise Refused(
                 f"client {client}: height {attested.height} has time {known_s}, attested is {attested.time_s}"
@@ -168,7 +172,7 @@ class Destination:
             "gas": hex(self.max_gas),
         }
 
-        async def work(endpoint: RpcClient) -> int:
+        async def work(endpoint: RpcClient) -> int | str:
             estimate, result = await endpoint.batch(
                 [("eth_estimateGas", [call, "latest"]), ("eth_call", [call, "latest"])]
             )
@@ -177,12 +181,18 @@ class Destination:
             if not isinstance(result, ErrorObject):
                 return self.max_gas
             if result.code == 3 or error_data(result):
-                raise Refused(describe(error_data(result)))
-            raise MalformedReply(
-                f"endpoint {endpoint.name}: simulation: error {result.code}: {result.message[:200]}"
-            )
+                return describe(error_data(result))
+            said = f"error {result.code}: {result.message[:200]}"
+            raise MalformedReply(f"endpoint {endpoint.name}: simulation: {said}")
 
-        return await self.endpoints.first(work)
+        answers = await self.endpoints.each(work)
+        reasons = [answer for answer in answers.values() if isinstance(answer, str)]
+        estimates = [answer for answer in answers.values() if isinstance(answer, int)]
+        if len(reasons) >= self.endpoints.threshold:
+            raise Refused(reasons[0])
+        if not estimates:
+            raise self.endpoints.failure(answers)
+        return median_low(estimates)
 
     async def _why(self, receipt: ReceiptJson, intent: Intent | None) -> str:
         """Return why a transaction failed: it is replayed in the state before its block."""

@@ -8,7 +8,6 @@ decides what is true.
 
 import asyncio
 import zlib
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -175,17 +174,17 @@ class Endpoints:
         """
         outcomes = await self.each(work)
         results = [outcome for outcome in outcomes.values() if not isinstance(outcome, AdapterError)]
-        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, AdapterError)]
         for result in results:
             if results.count(result) >= self.threshold:
                 return result
-        kinds = Counter(type(error) for error in errors)
-        if kinds and kinds.most_common(1)[0][1] >= self.threshold:
-            raise next(error for error in errors if type(error) is kinds.most_common(1)[0][0])
-        raise self.no_agreement(outcomes)
+        raise self.failure(outcomes)
 
-    def no_agreement(self, outcomes: Mapping[str, object]) -> NoAgreement:
-        """Return the error that says who answered what."""
+    def failure(self, outcomes: Mapping[str, object]) -> AdapterError:
+        """Return what to raise for these answers: the error that `threshold` give, else `NoAgreement`."""
+        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, AdapterError)]
+        for error in errors:
+            if sum(type(other) is type(error) for other in errors) >= self.threshold:
+                return error
         said = [f"{name}: {str(outcome)[:160]}" for name, outcome in outcomes.items()]
         held = [f"{each.client.name}: {each.detail[:160]}" for each in self._all if each.lie is not None]
         return NoAgreement(f"expected {self.threshold} endpoints to agree, got {[*said, *held]}")

@@ -37,7 +37,7 @@ class Heads:
         answers = await self.endpoints.each(self._read)
         seen = [answer for answer in answers.values() if not isinstance(answer, AdapterError)]
         if len(seen) < self.endpoints.threshold:
-            raise self.endpoints.no_agreement(answers)
+            raise self.endpoints.failure(answers)
         head = await self._agreed([latest for latest, _ in seen])
         finals = [final for _, final in seen if final is not None]
         final = await (self._agreed(finals) if finals else self._confirmed(head))

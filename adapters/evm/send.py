@@ -147,7 +147,7 @@ class Applications:
                 raise Refused(describe(error_data(reply)))
             return data(read(reply, str, "eth_call"), "eth_call")
 
-        returned = await self.endpoints.first(work)
+        returned = await self.endpoints.agreed(work)
         if not returned:
             raise Refused(f"no contract at 0x{to.hex()}")
         return Answer(returned)
@@ -184,7 +184,7 @@ class Applications:
                 raise MalformedReply(f"receipt {transaction}: expected one packet, got {len(packets)}")
             return packets[0].packet.sequence
 
-        return await self.endpoints.first(work)
+        return await self.endpoints.agreed(work)
 
 
 async def included(sender: Sender, hashes: Sequence[bytes]) -> list[Fate]:
@@ -213,7 +213,7 @@ def _check_succeeded(fate: Fate) -> str:
 
 
 def _interop(chain: ChainId, address: str) -> bytes:
-    """Return the ERC-7930 bytes of an address in its chain's own notation; of the chain alone if it is empty."""
+    """Return the ERC-7930 bytes of an address in its chain's notation; the chain alone if it is empty."""
     namespace = chain.partition(":")[0]
     try:
         profile = PROFILES.get(namespace)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.api import SeenAcknowledgement, SeenPacket
-from adapters.errors import AdapterError, MalformedReply, NotYetAvailable, Pruned, Refused, Reorged
+from adapters.errors import MalformedReply, Pruned, Refused, Reorged
 from adapters.evm.acknowledgements import AckBatches
 from adapters.evm.blocks import Block, explain_failure, read_block
 from adapters.evm.endpoints import Endpoints, Hostile, Lie
@@ -111,13 +111,8 @@ class Source:
                 return UntrustedUpdate(
                     light_client="agreement", target=target, header=block.header, votes=votes
                 )
-        missing = [error for error in answers.values() if isinstance(error, NotYetAvailable)]
-        if len(missing) >= threshold:
-            raise missing[0]
-        said: dict[str, AdapterError | str] = {name: vote.hex() for name, vote in votes.items()}
-        raise self.endpoints.no_agreement(
-            said | {name: answer for name, answer in answers.items() if isinstance(answer, AdapterError)}
-        )
+        shown = {name: vote.hex() for name, vote in votes.items()}
+        raise self.endpoints.failure({**answers, **shown})
 
     async def prove(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> UntrustedProofs:
         """See `SourceChain.prove`. Claims that share a slot share its evidence."""
