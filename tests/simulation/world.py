@@ -168,6 +168,9 @@ class World:
 
     def is_settled(self) -> bool:
         """Say whether every packet has come to its end on its source."""
+        waiting = [tx for chain in self.chains.values() for tx in chain.mempool.values()]
+        if any(isinstance(tx, SendPackets) for tx in waiting):
+            return False
         counts = [self.tally(lane) for lane in LANES]
         return all(count.sent == count.acknowledged + count.refunded for count in counts)
 
