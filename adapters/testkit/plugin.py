@@ -1,37 +1,64 @@
-"""The kit under pytest: subclass `AdapterContract`, give it a `subject` fixture, and every check is a test.
+"""The kit under pytest: subclass `AdapterContract`, say how to get a subject, and every check is a test.
 
 ```python
 class TestMine(AdapterContract):
     level = Level.VERIFIED
 
-    @pytest.fixture
-    async def subject(self) -> Subject: ...
+    @staticmethod
+    @asynccontextmanager
+    async def subject() -> AsyncIterator[Subject]: ...
 ```
+
+The list is run once, on one chain; each test then looks at the result of its check.
 """
 
+import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 import pytest
 
-from adapters.testkit.bench import Bench
-from adapters.testkit.checks import CHECKS, Check, Level, Outcome, run_one
+from adapters.testkit.checks import CHECKS, Check, Level, Outcome, Report, Result, run
 from adapters.testkit.subject import Subject
-
-_RANK = {level: rank for rank, level in enumerate(Level)}
 
 
 class AdapterContract:
-    """One test for each check up to `level`: the level that the adapter claims."""
+    """One test for each check, and one for the level that the adapter claims."""
 
     level: ClassVar[Level]
 
+    @staticmethod
+    def subject() -> AbstractAsyncContextManager[Subject]:
+        """Return the subject, set up when entered."""
+        raise NotImplementedError("a contract test says what its subject is")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def report(cls) -> Report:
+        """Return the results of the whole list."""
+        return asyncio.run(_run(cls.subject()))
+
     @pytest.mark.parametrize("check", CHECKS, ids=[check.id for check in CHECKS])
-    async def test_the_adapter_keeps(self, check: Check, subject: Subject) -> None:
-        """Run one check; what the subject is not able to do is skipped."""
-        if _RANK[check.level] > _RANK[self.level]:
-            pytest.skip(f"the adapter claims {self.level.value}, this is about {check.level.value}")
-        result = await run_one(Bench(subject), check)
-        if result.outcome is Outcome.SKIPPED and not check.obligatory:
+    def test_the_adapter_keeps(self, check: Check, report: Report) -> None:
+        """Look at the result of one check. What is beyond the claimed level is skipped if it failed."""
+        (result,) = [result for result in report.results if result.check.id == check.id]
+        if result.outcome is Outcome.PASSED:
+            return
+        if _is_beyond(result, self.level) or (result.outcome is Outcome.SKIPPED and not check.obligatory):
             pytest.skip(result.detail)
-        if result.outcome is not Outcome.PASSED:
-            pytest.fail(f"{check.id}: {check.demand}\n{result.detail}", pytrace=False)
+        pytest.fail(f"{check.id}: {check.demand}\n{result.detail}", pytrace=False)
+
+    def test_the_adapter_reaches_exactly_the_level_that_it_claims(self, report: Report) -> None:
+        """Compare levels."""
+        if report.level is not self.level:
+            pytest.fail(f"expected level {self.level}, got {report.level}", pytrace=False)
+
+
+def _is_beyond(result: Result, level: Level) -> bool:
+    order = list(Level)
+    return order.index(result.check.level) > order.index(level)
+
+
+async def _run(opened: AbstractAsyncContextManager[Subject]) -> Report:
+    async with opened as subject:
+        return await run(subject)

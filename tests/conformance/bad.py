@@ -1,4 +1,4 @@
-"""Adapters with one fault each. The kit must find each by the check that is about it, or the kit is what failed."""
+"""Adapters with one fault each: the kit must find each by its own check, or the kit is what failed."""
 
 import asyncio
 from collections.abc import Callable, Sequence

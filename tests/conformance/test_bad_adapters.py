@@ -38,7 +38,7 @@ async def test_a_grade_without_its_class_fails_and_so_does_a_class_without_its_g
     assert "capability heads: expected False, got True" in report.failed[0].detail
 
     report = await run(MemorySubject(plugin_of(lambda *_: Lame())), (BY_ID["manifest-grades"],))
-    assert "capability heads: expected True, got False" in report.failed[0].detail
+    assert "capability destination: expected True, got False" in report.failed[0].detail
 
 
 async def test_an_adapter_below_consensus_reaches_the_level_attested_and_no_more() -> None:
