@@ -13,8 +13,7 @@ from adapters.manifest import Manifest
 from adapters.testkit.attesting import Key
 from proofs.types import ChainId, ClientId
 
-KIT_CHAIN = ChainId("eip155:987654321")
-"""A memory chain by nature; its name is one that every application knows how to address."""
+KIT_CHAIN = ChainId("memory:kit")
 
 KIT_CLIENT = ClientId("kit-0")
 """The client on the kit's chain that tracks the subject's."""
