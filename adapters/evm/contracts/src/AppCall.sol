@@ -6,8 +6,7 @@ import {Group} from "./IRouter.sol";
 import {Ics24} from "./Ics24.sol";
 
 /// @title Calls of an application for a run of packets, from call data that is built once.
-/// @notice Every callback of `IIbcApp` has the sequence as third argument and the value as last:
-/// only these two change between packets. What an application returns is read up to a cap, never further.
+/// @notice A `PacketCall` begins with the sequence and ends with the value: only these two change between packets. What an application returns is read up to a cap, never further.
 library AppCall {
     using BatchReader for BatchReader.ValueSpace;
 
@@ -15,7 +14,7 @@ library AppCall {
     uint256 internal constant MAX_ACK = 256;
     /// @notice An encoded acknowledgement: offset, length, bytes.
     uint256 internal constant RETURN_SPACE = 0x40 + MAX_ACK;
-    uint256 private constant SEQUENCE_OFFSET = 4 + 0x40;
+    uint256 private constant SEQUENCE_OFFSET = 4 + 0x20;
 
     struct Template {
         bytes data;

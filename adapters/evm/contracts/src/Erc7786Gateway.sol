@@ -5,7 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {IErc7786Gateway, StoredMessage} from "./IErc7786Gateway.sol";
-import {IIbcApp} from "./IIbcApp.sol";
+import {IIbcApp, PacketCall} from "./IIbcApp.sol";
 import {Ics24} from "./Ics24.sol";
 import {IRouter, Payload, SendRequest} from "./IRouter.sol";
 
@@ -15,25 +15,25 @@ import {IRouter, Payload, SendRequest} from "./IRouter.sol";
 /// It holds no tokens and has no rights anywhere, so a message that names any contract as recipient reaches nothing
 /// but that contract's `receiveMessage`.
 contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
-    string public constant PORT = "erc7786";
-    string public constant VERSION = "1";
-    string public constant ENCODING = "application/x-isthmus-erc7786";
+    string private constant PORT = "erc7786";
+    string private constant VERSION = "1";
+    string private constant ENCODING = "application/x-isthmus-erc7786";
 
-    uint256 public constant MAX_PAYLOAD = 16 * 1024;
-    /// @notice Gas of a recipient when the message asks for none, and the most that it can ask for.
-    uint64 public constant DEFAULT_GAS = 200_000;
-    uint64 public constant MAX_GAS = 1_000_000;
+    uint256 private constant MAX_PAYLOAD = 16 * 1024;
+    /// Gas of a recipient when the message asks for none, and the most that it can ask for.
+    uint64 private constant DEFAULT_GAS = 200_000;
+    uint64 private constant MAX_GAS = 1_000_000;
     /// What storing the largest message costs.
     uint256 private constant STORE_GAS = 300_000;
-    /// @notice Time to the timeout of a message without `deliverBefore`.
-    uint64 public constant DEFAULT_TIMEOUT = 1 days;
+    /// Time to the timeout of a message without `deliverBefore`.
+    uint64 private constant DEFAULT_TIMEOUT = 1 days;
 
     bytes4 private constant MIN_GAS_LIMIT = bytes4(keccak256("minGasLimit(uint256)"));
     bytes4 private constant DELIVER_BEFORE = bytes4(keccak256("deliverBefore(uint256)"));
     bytes2 private constant EIP155 = 0x0000;
     bytes1 private constant FORMAT = 0x01;
-    /// format, gas limit, deliverBefore, and two length bytes
-    uint256 private constant MIN_VALUE = 1 + 8 + 8 + 1 + 1;
+    /// Format, gas limit, deliverBefore and the length of the sender.
+    uint256 private constant HEAD = 1 + 8 + 8 + 1;
     bytes private constant DELIVERED = hex"01";
     bytes private constant STORED = hex"02";
     /// The one route that this application serves.
@@ -98,46 +98,24 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
     }
 
     /// @inheritdoc IIbcApp
-    function onRecvPacket(
-        string calldata,
-        string calldata destClient,
-        uint64 sequence,
-        address,
-        bytes32 route,
-        bytes calldata value
-    ) external onlyRouter returns (bytes memory) {
-        require(route == ROUTE, WrongRoute());
-        bytes32 clientKey = keccak256(bytes(destClient));
-        bytes memory chain = _chainOf[clientKey];
-        require(chain.length != 0, UnsupportedClient(destClient));
-        return _receive(_messageId(clientKey, sequence), chain, value) ? DELIVERED : STORED;
+    function onRecvPacket(PacketCall calldata packet) external onlyRouter returns (bytes memory) {
+        require(packet.route == ROUTE, WrongRoute());
+        bytes memory chain = _chainOf[packet.clientKey];
+        require(chain.length != 0, UnsupportedClient(packet.destClient));
+        bytes32 receiveId = _messageId(packet.clientKey, packet.sequence);
+        return _receive(receiveId, chain, packet.value) ? DELIVERED : STORED;
     }
 
     /// @inheritdoc IIbcApp
-    function onAcknowledgementPacket(
-        string calldata sourceClient,
-        string calldata,
-        uint64 sequence,
-        address,
-        bytes calldata ack,
-        bytes32,
-        bytes calldata
-    ) external onlyRouter {
-        uint8 outcome = 3;
-        if (ack.length == 1 && (ack[0] == DELIVERED[0] || ack[0] == STORED[0])) outcome = uint8(ack[0]);
-        emit MessageSettled(_messageId(keccak256(bytes(sourceClient)), sequence), outcome);
+    function onAcknowledgementPacket(PacketCall calldata packet) external onlyRouter {
+        bytes32 hash = keccak256(packet.ack);
+        uint8 outcome = hash == keccak256(DELIVERED) ? 1 : hash == keccak256(STORED) ? 2 : 3;
+        emit MessageSettled(_messageId(packet.clientKey, packet.sequence), outcome);
     }
 
     /// @inheritdoc IIbcApp
-    function onTimeoutPacket(
-        string calldata sourceClient,
-        string calldata,
-        uint64 sequence,
-        address,
-        bytes32,
-        bytes calldata
-    ) external onlyRouter {
-        emit MessageSettled(_messageId(keccak256(bytes(sourceClient)), sequence), 4);
+    function onTimeoutPacket(PacketCall calldata packet) external onlyRouter {
+        emit MessageSettled(_messageId(packet.clientKey, packet.sequence), 4);
     }
 
     /// @inheritdoc IErc7786Gateway
@@ -203,19 +181,24 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
 
     /// Reads the value of a packet and hands it to the recipient. True when delivered, false when stored for a retry.
     function _receive(bytes32 receiveId, bytes memory chain, bytes calldata value) private returns (bool) {
-        require(value.length >= MIN_VALUE && value[0] == FORMAT, MalformedMessage());
-        uint64 gasLimit = uint64(bytes8(value[1:]));
-        uint256 senderEnd = 18 + uint256(uint8(value[17]));
-        require(value.length >= senderEnd + 21 && uint8(value[senderEnd]) == 20, MalformedMessage());
-        address recipient = address(bytes20(value[senderEnd + 1:]));
-        bytes calldata payload = value[senderEnd + 21:];
-        require(gasLimit <= MAX_GAS && payload.length <= MAX_PAYLOAD, MalformedMessage());
+        require(value.length >= HEAD, MalformedMessage());
+        bytes32 head = bytes32(value);
+        uint64 gasLimit = uint64(bytes8(head << 8));
+        uint256 senderLength = uint8(head[17]);
+        uint256 recipientAt = HEAD + senderLength;
+        require(head[0] == FORMAT && gasLimit <= MAX_GAS, MalformedMessage());
+        require(value.length >= recipientAt + 21, MalformedMessage());
+        bytes32 tail = bytes32(value[recipientAt:]);
+        bytes calldata payload = value[recipientAt + 21:];
+        require(uint8(tail[0]) == 20 && payload.length <= MAX_PAYLOAD, MalformedMessage());
 
         _requireGas(uint256(gasLimit) + STORE_GAS);
-        bytes memory sender = bytes.concat(chain, value[17:senderEnd]);
+        // The length byte of the address comes along.
+        bytes memory sender = bytes.concat(chain, value[HEAD - 1:recipientAt]);
+        address recipient = address(bytes20(tail << 8));
         if (_call(receiveId, gasLimit, sender, recipient, payload)) return true;
         StoredMessage memory message =
-            StoredMessage(sender, recipient, payload, gasLimit, uint64(bytes8(value[9:])));
+            StoredMessage(sender, recipient, payload, gasLimit, uint64(bytes8(head << 72)));
         stored[receiveId] = keccak256(abi.encode(message));
         emit MessageStored(receiveId, message);
         return false;

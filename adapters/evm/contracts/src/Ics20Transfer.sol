@@ -10,7 +10,7 @@ import {Bytes} from "@openzeppelin/contracts/utils/Bytes.sol";
 import {RateLimiter} from "@openzeppelin/contracts/utils/RateLimiter.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
-import {IIbcApp} from "./IIbcApp.sol";
+import {IIbcApp, PacketCall} from "./IIbcApp.sol";
 import {Ics20Voucher} from "./Ics20Voucher.sol";
 import {Ics24} from "./Ics24.sol";
 import {FungibleTokenPacketData, IIcs20Transfer, SendTransferMsg} from "./IIcs20Transfer.sol";
@@ -94,55 +94,34 @@ contract Ics20Transfer is
     }
 
     /// @inheritdoc IIbcApp
-    function onRecvPacket(
-        string calldata sourceClient,
-        string calldata destClient,
-        uint64 sequence,
-        address,
-        bytes32 route,
-        bytes calldata value
-    ) external onlyRouter returns (bytes memory) {
-        require(route == ROUTE, WrongRoute());
-        FungibleTokenPacketData memory data = abi.decode(value, (FungibleTokenPacketData));
+    function onRecvPacket(PacketCall calldata packet) external onlyRouter returns (bytes memory) {
+        require(packet.route == ROUTE, WrongRoute());
+        FungibleTokenPacketData memory data = abi.decode(packet.value, (FungibleTokenPacketData));
         require(data.amount != 0, ZeroAmount());
         address receiver = _parseReceiver(data.receiver);
-        bytes memory prefix = bytes(_prefix(sourceClient));
+        bytes memory prefix = bytes(_prefix(packet.sourceClient));
         address token;
         if (_startsWith(bytes(data.denom), prefix)) {
-            token = _unlock(destClient, string(Bytes.slice(bytes(data.denom), prefix.length)), receiver, data.amount);
+            string memory denom = string(Bytes.slice(bytes(data.denom), prefix.length));
+            token = _unlock(packet.destClient, denom, receiver, data.amount);
         } else {
-            token = _mint(string.concat(_prefix(destClient), data.denom), receiver, data.amount);
+            token = _mint(string.concat(_prefix(packet.destClient), data.denom), receiver, data.amount);
         }
         _consume(token, data.amount);
-        emit TransferReceived(destClient, sequence, token, data.sender, receiver, data.amount);
+        emit TransferReceived(packet.destClient, packet.sequence, token, data.sender, receiver, data.amount);
         return SUCCESS;
     }
 
     /// @inheritdoc IIbcApp
-    function onAcknowledgementPacket(
-        string calldata sourceClient,
-        string calldata,
-        uint64 sequence,
-        address,
-        bytes calldata ack,
-        bytes32,
-        bytes calldata value
-    ) external onlyRouter {
-        if (keccak256(ack) == keccak256(SUCCESS)) return;
-        require(ack.length == 32 && bytes32(ack) == Ics24.ERROR_ACK, UnexpectedAcknowledgement());
-        _refund(sourceClient, sequence, value);
+    function onAcknowledgementPacket(PacketCall calldata packet) external onlyRouter {
+        if (keccak256(packet.ack) == keccak256(SUCCESS)) return;
+        require(packet.ack.length == 32 && bytes32(packet.ack) == Ics24.ERROR_ACK, UnexpectedAcknowledgement());
+        _refund(packet);
     }
 
     /// @inheritdoc IIbcApp
-    function onTimeoutPacket(
-        string calldata sourceClient,
-        string calldata,
-        uint64 sequence,
-        address,
-        bytes32,
-        bytes calldata value
-    ) external onlyRouter {
-        _refund(sourceClient, sequence, value);
+    function onTimeoutPacket(PacketCall calldata packet) external onlyRouter {
+        _refund(packet);
     }
 
     /// @inheritdoc IIcs20Transfer
@@ -225,16 +204,16 @@ contract Ics20Transfer is
     }
 
     /// Undoes `sendTransfer`: no limit applies, for the tokens only go back.
-    function _refund(string calldata clientId, uint64 sequence, bytes calldata value) private {
-        FungibleTokenPacketData memory data = abi.decode(value, (FungibleTokenPacketData));
+    function _refund(PacketCall calldata packet) private {
+        FungibleTokenPacketData memory data = abi.decode(packet.value, (FungibleTokenPacketData));
         address sender = Strings.parseAddress(data.sender);
         address token;
-        if (_startsWith(bytes(data.denom), bytes(_prefix(clientId)))) {
+        if (_startsWith(bytes(data.denom), bytes(_prefix(packet.sourceClient)))) {
             token = _mint(data.denom, sender, data.amount);
         } else {
-            token = _unlock(clientId, data.denom, sender, data.amount);
+            token = _unlock(packet.sourceClient, data.denom, sender, data.amount);
         }
-        emit TransferRefunded(clientId, sequence, token, sender, data.amount);
+        emit TransferRefunded(packet.sourceClient, packet.sequence, token, sender, data.amount);
     }
 
     function _consume(address token, uint256 amount) private {

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {AckLog} from "./AckLog.sol";
 import {AppCall} from "./AppCall.sol";
 import {BatchReader, Head} from "./BatchReader.sol";
-import {IIbcApp} from "./IIbcApp.sol";
+import {IIbcApp, PacketCall} from "./IIbcApp.sol";
 import {Batch, Group, IRouter} from "./IRouter.sol";
 import {Ics24} from "./Ics24.sol";
 import {PacketHasher} from "./PacketHasher.sol";
@@ -121,12 +121,7 @@ abstract contract RouterReceive is RouterSteps {
         AckLog.Log memory log
     ) private returns (uint256) {
         App memory target = _store().apps[_key(group.route.destPort)];
-        AppCall.Template memory template = AppCall.open(
-            abi.encodeCall(
-                IIbcApp.onRecvPacket, (sourceClient, batch.client, 0, msg.sender, _routeId(group.route), "")
-            ),
-            group
-        );
+        AppCall.Template memory template = _template(batch.client, sourceClient, group);
         bytes32[] calldata words = group.heads;
         bytes calldata tails = group.tails;
         uint256 offset = 0;
@@ -143,6 +138,16 @@ abstract contract RouterReceive is RouterSteps {
             }
         }
         return fresh;
+    }
+
+    function _template(string calldata destClient, string memory sourceClient, Group calldata group)
+        private
+        view
+        returns (AppCall.Template memory)
+    {
+        PacketCall memory packet =
+            PacketCall(0, _key(destClient), _routeId(group.route), msg.sender, sourceClient, destClient, "", "");
+        return AppCall.open(abi.encodeCall(IIbcApp.onRecvPacket, (packet)), group);
     }
 
     function _deliverOne(

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {AppCall} from "./AppCall.sol";
 import {BatchReader, Head} from "./BatchReader.sol";
-import {IIbcApp} from "./IIbcApp.sol";
+import {IIbcApp, PacketCall} from "./IIbcApp.sol";
 import {Batch, Group, IRouter} from "./IRouter.sol";
 import {Ics24} from "./Ics24.sol";
 import {PacketHasher} from "./PacketHasher.sol";
@@ -161,16 +161,10 @@ abstract contract RouterSettle is RouterSteps {
         view
         returns (AppCall.Template memory)
     {
-        bytes32 route = _routeId(group.route);
-        string memory destClient = settlement.destClient;
-        if (settlement.acks.length == 0) {
-            return AppCall.open(
-                abi.encodeCall(IIbcApp.onTimeoutPacket, (client, destClient, 0, msg.sender, route, "")), group
-            );
-        }
-        bytes memory ack = settlement.acks[uint8(settlement.ackIndex[settlement.position])];
-        return AppCall.open(
-            abi.encodeCall(IIbcApp.onAcknowledgementPacket, (client, destClient, 0, msg.sender, ack, route, "")), group
-        );
+        PacketCall memory packet =
+            PacketCall(0, _key(client), _routeId(group.route), msg.sender, client, settlement.destClient, "", "");
+        if (settlement.acks.length == 0) return AppCall.open(abi.encodeCall(IIbcApp.onTimeoutPacket, (packet)), group);
+        packet.ack = settlement.acks[uint8(settlement.ackIndex[settlement.position])];
+        return AppCall.open(abi.encodeCall(IIbcApp.onAcknowledgementPacket, (packet)), group);
     }
 }
