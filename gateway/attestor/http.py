@@ -1,8 +1,8 @@
 """The route on which peers ask us to sign: msgpack in and out, API key with scope `attest`."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 
+import structlog
 from aiohttp import web
 
 from gateway.api.auth import guard
@@ -12,11 +12,10 @@ from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, WireError, de
 from gateway.config.schema import ApiConfig, Scope
 from gateway.keys.api_keys import find_key
 
-Attested = Callable[[str, str], None]
-"""Told of every answer: (who asked, `signed` or the code of the refusal)."""
+_log = structlog.get_logger("isthmus.attestor")
 
 
-def routes(service: AttestationService, config: ApiConfig, told: Attested) -> list[web.RouteDef]:
+def routes(service: AttestationService, config: ApiConfig) -> list[web.RouteDef]:
     """Return the routes to mount into the API; its middleware turns errors into problems."""
     check = guard(config)
 
@@ -30,10 +29,9 @@ def routes(service: AttestationService, config: ApiConfig, told: Attested) -> li
         except WireError as error:
             raise ApiError(HTTPStatus.BAD_REQUEST, "malformed", str(error)) from None
         except Declined as error:
-            told(name, error.code)
+            _log.info("attestation declined", peer=name, code=error.code, detail=error.detail)
             status = HTTPStatus.SERVICE_UNAVAILABLE if error.later else HTTPStatus.CONFLICT
             raise ApiError(status, error.code, error.detail, remedy="wait" if error.later else None) from None
-        told(name, "signed")
         return web.Response(body=encode_answer(signed), content_type=CONTENT_TYPE)
 
     return [web.post(PATH, attest)]
