@@ -54,7 +54,8 @@ def theirs(body: bytes, event: Any) -> list[Mapping[str, Any]]:
     return found
 
 
-def _as_tuple(found: Mapping[str, Any]) -> tuple[object, ...]:
+def as_tuple(found: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return web3's packet as plain tuples."""
     payloads = [
         (p["sourcePort"], p["destPort"], p["version"], p["encoding"], p["value"]) for p in found["payloads"]
     ]
@@ -96,7 +97,7 @@ def measure() -> Row:
     body, event = _body(entries), web3_event()
     expect("our packets", sent, ours(body))
     expect(
-        "web3's packets", [packet_tuple(p) for p in sent], [_as_tuple(found) for found in theirs(body, event)]
+        "web3's packets", [packet_tuple(p) for p in sent], [as_tuple(found) for found in theirs(body, event)]
     )
     bad = corrupted(entries)
     expect(
