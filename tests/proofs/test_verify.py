@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from proofs import limits
+from proofs.codec import ERROR_ACKNOWLEDGEMENT
 from proofs.types import (
     Acknowledged,
     Assurance,
@@ -211,6 +212,16 @@ def test_an_acknowledgement_that_differs_in_anything_is_rejected(name):
         first = judge(evidence, claims=claims)[0]
         assert isinstance(first, Rejected)
         assert first.reason in (Reason.WRONG_VALUE, Reason.MALFORMED)
+
+
+@pytest.mark.parametrize("make", [evm_evidence, memory_evidence])
+@pytest.mark.parametrize("second", [ERROR_ACKNOWLEDGEMENT, b""], ids=["error", "empty"])
+def test_acknowledgements_that_break_the_rules_are_rejected_even_when_they_are_stored(make, second):
+    two = replace(packet(1), payloads=(PAYLOAD, PAYLOAD))
+    stored = make(DESTINATION, [Acknowledged(packet=two, acknowledgements=(b"ok", second))])
+    assert_rejected(judge(stored), Reason.MALFORMED)
+    sound = make(DESTINATION, [Acknowledged(packet=two, acknowledgements=(b"ok", b"ok"))])
+    assert isinstance(judge(sound)[0], Accepted)
 
 
 @pytest.mark.parametrize("make", [evm_evidence, memory_evidence])

@@ -121,6 +121,10 @@ def test_cut_lengthened_and_huge_data_is_refused():
     for size in range(0, len(data), 5):
         refused(lambda size=size: events.decode_packet(data[:size]), Reason.MALFORMED)
     refused(lambda: events.decode_packet(data + bytes(32)), Reason.MALFORMED)
+    decoder = events.PacketEvents()
+    decoder.decode(topics(packet(7)), data)
+    for longer in (data + bytes(32), data + b"\0"):
+        refused(lambda longer=longer: decoder.decode(topics(packet(7)), longer), Reason.MALFORMED)
     refused(lambda: events.PacketEvents().decode(topics(packet(7)), bytes(600_000)), Reason.LIMIT)
     many = bytearray(encode(replace(packet(7), payloads=())))
     many[-32:] = (2**32).to_bytes(32, "big")
