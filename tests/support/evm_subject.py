@@ -1,4 +1,4 @@
-"""The EVM adapter on a development chain as a subject of the conformance kit: three endpoints, all of them proxies."""
+"""The EVM adapter on a development chain as a subject of the kit: three endpoints, all of them proxies."""
 
 import asyncio
 import time
