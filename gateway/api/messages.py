@@ -17,7 +17,7 @@ from proofs.types import ChainId, ClientId, Lane
 
 TABLE = RouteTable()
 
-_ONE = "/v1/messages/{message_id:[0-9a-f]{64}}"
+_ONE = "/v1/messages/{message_id:[0-9a-f]{8,64}}"
 _MAX_IDEMPOTENCY_KEY = 128
 
 
@@ -109,10 +109,12 @@ async def send_messages(call: Call) -> web.Response:
     """Send, once for each idempotency key."""
     services: Services = call.services
     body: models.SendBody = call.body
-    requests = await _requests(services, body)
+    _, view = await services.lane(body.lane)
+    lane = _lane(view)
+    requests = [_request(item, lane) for item in body.items]
 
     async def act() -> tuple[str, ...]:
-        return tuple(await services.operator.send(requests))
+        return tuple(await services.operator.send(body.lane, requests))
 
     key = call.request.headers.get("Idempotency-Key", "")
     if len(key) > _MAX_IDEMPOTENCY_KEY:
@@ -130,14 +132,6 @@ async def send_messages(call: Call) -> web.Response:
 
 def _caller(call: Call) -> str:
     return str(call.request.headers.get("Authorization", ""))
-
-
-async def _requests(services: Services, body: models.SendBody) -> list[SendMessage | SendTransfer]:
-    names = {item.lane for item in body.items}
-    lanes = {name: _lane((await services.lane(name))[1]) for name in names}
-    if len({lane.source for lane in lanes.values()}) != 1:
-        raise ApiError(HTTPStatus.BAD_REQUEST, "invalid-body", "items of one request leave from one chain")
-    return [_request(item, lanes[item.lane]) for item in body.items]
 
 
 def _request(item: Any, lane: Lane) -> SendMessage | SendTransfer:

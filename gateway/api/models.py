@@ -33,7 +33,6 @@ class SendMessageBody(_Request):
     """An application message (ERC-7786 on EVM)."""
 
     kind: Literal["message"]
-    lane: Text
     recipient: Text
     payload: Annotated[str, Field(pattern=r"^0x([0-9a-fA-F]{2})*$", max_length=MAX_PAYLOAD_HEX)]
     timeout_s: Annotated[int, Field(ge=1, lt=1 << 63)]
@@ -44,7 +43,6 @@ class SendTransferBody(_Request):
     """A token transfer (ICS-20)."""
 
     kind: Literal["transfer"]
-    lane: Text
     receiver: Text
     denom: Text
     amount: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,77}$")]
@@ -54,8 +52,9 @@ class SendTransferBody(_Request):
 
 
 class SendBody(_Request):
-    """What to send: all items in one transaction, along one lane."""
+    """What to send along one lane."""
 
+    lane: Text
     items: Annotated[
         tuple[Annotated[SendMessageBody | SendTransferBody, Field(discriminator="kind")], ...],
         Field(min_length=1, max_length=256),

@@ -37,7 +37,7 @@ async def messages_page(call: Call) -> web.Response:
 
 @TABLE.route(
     "GET",
-    "/messages/{message_id:[0-9a-f]{64}}",
+    "/messages/{message_id:[0-9a-f]{8,64}}",
     "One message, as a page.",
     media=(HTML,),
     problems=(HTTPStatus.NOT_FOUND,),

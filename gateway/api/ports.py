@@ -60,7 +60,7 @@ class Operator(Protocol):
     async def resume(self, lane_id: str) -> None:
         """Let a halted lane go on. Raises `UnknownName`, `Conflict`."""
 
-    async def send(self, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[str]:
+    async def send(self, lane_id: str, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[str]:
         """Send with this gateway's signer, wait until included, and return the message ids, in order.
 
         Raises `UnknownName`, `Conflict` when the source cannot send, `adapters.errors.Refused` with the

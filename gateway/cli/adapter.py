@@ -1,11 +1,19 @@
 """`isthmus adapter`: what is installed, what it can do, and whether it keeps its promises."""
 
-from typing import Annotated, Any
+import asyncio
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
 
 from adapters import discovery
 from adapters.manifest import Manifest
+from adapters.testkit.checks import Report, run
+from adapters.testkit.subject import Subject
 from gateway.cli.output import CliError, Exit, Json, emit_json, table
 
 app = typer.Typer(help="Installed adapters.", no_args_is_help=True, rich_markup_mode=None)
@@ -75,3 +83,57 @@ def _declared(manifest: Manifest) -> dict[str, Any]:
         "api_version": manifest.api_version,
         "capabilities": {ability.value: grade.value for ability, grade in manifest.capabilities.items()},
     }
+
+
+@app.command("test")
+def put_to_the_test(
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="MODULE:NAME", help="Opens the adapter on a chain, for the kit."),
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Put an adapter to the conformance kit. Exit code 1 when it does not conform.
+
+    NAME is called without arguments and returns an asynchronous context manager of a `Subject`.
+    """
+    report = asyncio.run(_report(_opener(subject)))
+    level = report.level.value if report.level and not report.failed else "none"
+    results = [
+        {
+            "id": one.check.id,
+            "level": one.check.level.value,
+            "outcome": one.outcome.value,
+            "detail": one.detail,
+        }
+        for one in report.results
+    ]
+    if as_json:
+        emit_json({"adapter": report.adapter, "level": level, "results": results})
+    else:
+        table(
+            "Conformance", ("check", "level", "outcome", "detail"), [tuple(one.values()) for one in results]
+        )
+        print(f"{report.adapter}: level {level}")
+    if report.failed:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _opener(text: str) -> Callable[[], AbstractAsyncContextManager[Subject]]:
+    module, _, name = text.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return cast(
+            "Callable[[], AbstractAsyncContextManager[Subject]]", getattr(import_module(module), name)
+        )
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = "for example: isthmus adapter test mychain.conformance:subject"
+        raise CliError(
+            f"expected MODULE:NAME, got {text!r}: {error}", exit_code=Exit.USAGE, hint=hint
+        ) from None
+
+
+async def _report(opened: Callable[[], AbstractAsyncContextManager[Subject]]) -> Report:
+    async with opened() as subject:
+        return await run(subject)

@@ -8,6 +8,7 @@ import typer
 from gateway.cli.checks import examine
 from gateway.cli.configured import ConfigFile, read_config
 from gateway.cli.output import Exit, Json, emit_json, table
+from gateway.observe import logs
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -15,6 +16,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def doctor(config_file: ConfigFile, *, as_json: Json = False) -> None:
     """Check configuration, keys, chains, clients on chain, peers and funds. Exit code 3 on trouble."""
+    logs.configure("error")
     findings = asyncio.run(examine(read_config(config_file)))
     healthy = all(finding.ok for finding in findings)
     if as_json:

@@ -11,7 +11,9 @@ from gateway.cli.output import DEFAULT_URL, CliError, Exit, Json, Key, Url, emit
 
 app = typer.Typer(help="What became of messages.", no_args_is_help=True, rich_markup_mode=None)
 
-MessageId = Annotated[str, typer.Argument(metavar="ID", help="64 hex digits, or `last`.")]
+MessageId = Annotated[
+    str, typer.Argument(metavar="ID", help="Its id, the first 8 digits of it or more, or `last`.")
+]
 
 
 @app.command("list")

@@ -38,13 +38,12 @@ def send(
 ) -> None:
     """Send a message, or with --token and --amount a token transfer. Needs a key with scope `send`."""
     lane = _lane(client.call(url, "GET", "/v1/lanes", key=key)["lanes"], source, destination)
-    item = {"lane": lane["id"], "timeout_s": int(time.time()) + timeout} | _item(
-        recipient, payload, token, amount
-    )
+    item = {"timeout_s": int(time.time()) + timeout} | _item(recipient, payload, token, amount)
     if lane["unsafe"]:
         note(f"lane {lane['id']} is UNSAFE: {lane['unsafe_because']}")
     headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
-    answer = client.call(url, "POST", "/v1/messages", key=key, body={"items": [item]}, headers=headers)
+    body = {"lane": lane["id"], "items": [item]}
+    answer = client.call(url, "POST", "/v1/messages", key=key, body=body, headers=headers)
     if not wait:
         if as_json:
             emit_json(answer)

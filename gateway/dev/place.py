@@ -57,7 +57,12 @@ def write(directory: Path, network: Network) -> None:
     file.write_text(json.dumps(asdict(network), indent=2), "utf-8")
 
 
+def remove(directory: Path) -> None:
+    """Remove a directory of ours and all that is in it."""
+    shutil.rmtree(directory)
+
+
 def clear(directory: Path) -> None:
     """Remove the directory of a network, and only of a network."""
     if (directory / _RECORD).exists():
-        shutil.rmtree(directory)
+        remove(directory)

@@ -29,7 +29,7 @@ class Started:
     pid: int
     """Also the id of its process group."""
     command: str
-    """Its command line, as the system shows it."""
+    """Its command line, words joined by blanks, as the system shows it."""
     log: str
     """File of its output."""
 
@@ -48,13 +48,16 @@ def start(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
             )
     except OSError as error:
         raise ProcessError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
-    return Started(name=name, pid=process.pid, command=_command_line(process.pid), log=str(log))
+    return Started(name=name, pid=process.pid, command=" ".join(command), log=str(log))
 
 
 def alive(process: Started) -> bool:
     """Say whether this process still runs."""
-    _reap(process.pid)
-    return bool(process.command) and _command_line(process.pid) == process.command
+    try:
+        ended, _ = os.waitpid(process.pid, os.WNOHANG)
+    except ChildProcessError:
+        return _command_line(process.pid) == process.command
+    return ended == 0
 
 
 def stop(processes: Sequence[Started]) -> None:
@@ -94,20 +97,17 @@ def _signal(process: Started, number: signal.Signals) -> None:
         return
 
 
-def _reap(pid: int) -> None:
-    """Take leave of a child of ours that has ended, so that it does not stay as a zombie."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
-
-
 def _command_line(pid: int) -> str:
     """Return the command line of a process, empty when there is none. Works on Linux and macOS."""
-    proc = Path(f"/proc/{pid}/cmdline")
-    if proc.parent.parent.joinpath("self").exists():
+    if Path("/proc/self").exists():
         try:
-            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            return (
+                Path(f"/proc/{pid}/cmdline")
+                .read_bytes()
+                .replace(b"\0", b" ")
+                .decode(errors="replace")
+                .strip()
+            )
         except OSError:
             return ""
     found = subprocess.run(  # noqa: S603 - fixed command, a number of ours

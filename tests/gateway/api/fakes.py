@@ -43,8 +43,10 @@ class FakeGateway:
         self.sending = asyncio.Event()
         self.sending.set()
         self.breaks = False
+        self.looks = 0
 
     async def overview(self):
+        self.looks += 1
         if self.breaks:
             raise ZeroDivisionError("canary-of-a-secret")
         return self.view
@@ -90,7 +92,7 @@ class FakeGateway:
     async def resume(self, lane_id):
         self.acts.append(("resume", lane_id))
 
-    async def send(self, requests):
+    async def send(self, lane_id, requests):
         await self.sending.wait()
         for request in requests:
             if getattr(request, "recipient", "") == "nowhere":
@@ -130,13 +132,16 @@ def client(gateway, *, public_read=True):
     )
 
 
+def sending(*items):
+    return {"lane": "alpha-beta", "items": list(items)}
+
+
 def bearer(secret):
     return {"Authorization": f"Bearer {secret}"}
 
 
 MESSAGE = {
     "kind": "message",
-    "lane": "alpha-beta",
     "recipient": "0x01",
     "payload": "0x68690a",
     "timeout_s": 1900000000,

@@ -1,0 +1,169 @@
+"""The story: messages both ways, tokens out and home again, one transfer too late and refunded.
+
+It acts through the gateways' HTTP API as any user would, and believes only what the chains' own state says.
+The late transfer is made honestly: deliveries of its lane are held back on all three gateways until its
+timeout has passed on the destination; then they go on, and may only refund it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.cli.client import request
+from gateway.demo.ledger import Count, total
+from gateway.demo.stage import Access, Stage
+from proofs.types import Lane
+
+_CHUNK = 50
+_TRANSFERS = (500, 300, 200)
+_HOME_AGAIN = 400
+_LATE = 77
+_LATE_S = 6
+_HOUR_S = 3600
+_PATIENCE_S = 120.0
+_POLL_S = 0.4
+
+Tell = Callable[[str], None]
+Show = Callable[[Mapping[Lane, Count]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the story ended."""
+
+    count: Count
+    problems: tuple[str, ...]
+    """What is wrong, a sentence each; empty when all is well."""
+
+
+async def play(stage: Stage, messages: int, tell: Tell, show: Show) -> Outcome:
+    """Play it, and return how it ended."""
+    teller = _Teller(stage, messages, tell, show)
+    out, back = stage.lanes
+    await teller.introduce()
+    await asyncio.gather(*[teller.send_messages(lane) for lane in stage.lanes])
+    await asyncio.gather(*[teller.send_tokens(lane) for lane in stage.lanes])
+    tell(f"{messages} messages and {len(_TRANSFERS)} token transfers sent each way")
+    await teller.until(lambda counts: all(one.delivered == one.sent for one in counts.values()))
+    tell("every one of them delivered")
+    await asyncio.gather(teller.come_too_late(out), teller.send_home(back))
+    await teller.until(lambda counts: total(counts.values()).settled())
+    return await teller.end()
+
+
+class _Teller:
+    """The acts of the story, in the order in which they are played."""
+
+    def __init__(self, stage: Stage, messages: int, tell: Tell, show: Show) -> None:
+        self._stage = stage
+        self._messages = messages
+        self._tell = tell
+        self._show = show
+        self._lane_ids: dict[Lane, str] = {}
+        self._sent: dict[Lane, int] = {}
+
+    async def introduce(self) -> None:
+        """Learn the lanes' ids, and say what each of them is worth."""
+        access = next(iter(self._stage.gateways.values()))
+        views = (await self._ask(access, "GET", "/v1/lanes"))["lanes"]
+        for lane in self._stage.lanes:
+            ends = (lane.source, lane.source_client, lane.destination, lane.destination_client)
+            view = next(
+                one
+                for one in views
+                if ends
+                == (one["source"], one["source_client"], one["destination"], one["destination_client"])
+            )
+            self._lane_ids[lane] = view["id"]
+            unsafe = f"; UNSAFE: {view['unsafe_because']}" if view["unsafe"] else ""
+            self._tell(f"lane {view['source_name']} -> {view['destination_name']}: {view['trust']}{unsafe}")
+
+    async def send_messages(self, lane: Lane) -> None:
+        """Send the messages of one lane, in lists."""
+        recipient = self._stage.parties[lane.destination].application
+        items = [
+            {"kind": "message", "recipient": recipient, "payload": "0x" + f"hello {number}".encode().hex()}
+            for number in range(self._messages)
+        ]
+        for first in range(0, len(items), _CHUNK):
+            await self._send(lane, items[first : first + _CHUNK], _HOUR_S)
+        self._sent[lane] = self._messages
+
+    async def send_tokens(self, lane: Lane) -> None:
+        """Send the source's home token to the account on the other side."""
+        denom = self._stage.parties[lane.source].denom
+        await self._send(lane, [self._transfer(lane, denom, amount) for amount in _TRANSFERS], _HOUR_S)
+
+    async def send_home(self, lane: Lane) -> None:
+        """Send part of what arrived on this lane's source back to where it is at home."""
+        denom = f"transfer/{lane.source_client}/{self._stage.parties[lane.destination].denom}"
+        await self._send(lane, [self._transfer(lane, denom, _HOME_AGAIN)], _HOUR_S)
+        self._tell(f"{_HOME_AGAIN} tokens on their way home")
+
+    async def come_too_late(self, lane: Lane) -> None:
+        """Hold deliveries back, send a transfer with a short timeout, and go on when it has passed."""
+        held = {"reason": "the demonstration holds deliveries back until a timeout has passed"}
+        await self._everywhere(f"/v1/lanes/{self._lane_ids[lane]}:halt", held)
+        denom = self._stage.parties[lane.source].denom
+        timeout_s = await self._send(lane, [self._transfer(lane, denom, _LATE)], _LATE_S)
+        self._tell(f"deliveries held back; {_LATE} tokens sent with a timeout of {_LATE_S} s")
+        await self._until_past(lane, timeout_s)
+        await self._everywhere(f"/v1/lanes/{self._lane_ids[lane]}:resume", None)
+        self._tell("the timeout has passed on the destination; deliveries go on: now only a refund is right")
+
+    async def until(self, done: Callable[[Mapping[Lane, Count]], bool]) -> None:
+        """Watch the chains until that is so; after two minutes, let the count say what is missing."""
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline_s:
+            counts = await self._stage.counts(self._sent)
+            self._show(counts)
+            if done(counts):
+                return
+            await asyncio.sleep(_POLL_S)
+        self._tell(f"gave up waiting after {_PATIENCE_S:.0f} s")
+
+    async def end(self) -> Outcome:
+        """Count, from the chains alone."""
+        counts = await self._stage.counts(self._sent)
+        self._show(counts)
+        count = total(counts.values())
+        problems = await self._stage.unbalanced()
+        if not problems:
+            self._tell("tokens conserved on both chains")
+        if count.refunded != 1:
+            problems.append(f"expected 1 refund, the chains say {count.refunded}")
+        if count.lost or count.duplicated:
+            problems.append(f"{count.lost} lost, {count.duplicated} duplicated")
+        return Outcome(count=count, problems=tuple(problems))
+
+    def _transfer(self, lane: Lane, denom: str, amount: int) -> dict[str, Any]:
+        receiver = self._stage.parties[lane.destination].account
+        return {"kind": "transfer", "denom": denom, "amount": str(amount), "receiver": receiver}
+
+    async def _send(self, lane: Lane, items: list[dict[str, Any]], lifetime_s: int) -> int:
+        """Send items of one lane and return their timeout."""
+        timeout_s = int(time.time()) + lifetime_s
+        timed = [{**item, "timeout_s": timeout_s} for item in items]
+        body = {"lane": self._lane_ids[lane], "items": timed}
+        await self._ask(self._stage.parties[lane.source].sender, "POST", "/v1/messages", body)
+        return timeout_s
+
+    async def _until_past(self, lane: Lane, timeout_s: int) -> None:
+        """Return when a final block of the lane's destination is at or past this time."""
+        access = self._stage.parties[lane.source].sender
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline_s:
+            chain = await self._ask(access, "GET", f"/v1/chains/{lane.destination}")
+            if (chain["finalized_time_s"] or 0) >= timeout_s:
+                return
+            await asyncio.sleep(_POLL_S)
+
+    async def _everywhere(self, path: str, body: dict[str, str] | None) -> None:
+        await asyncio.gather(
+            *[self._ask(access, "POST", path, body) for access in self._stage.gateways.values()]
+        )
+
+    async def _ask(self, access: Access, method: str, path: str, body: Any = None) -> Any:
+        return await request(access.url, method, path, key=access.key, body=body)
