@@ -10,7 +10,7 @@ from proofs import codec, limits
 from proofs.types import ChainId, ClientId, Packet, Payload, Sequence
 from proofs.verdict import Reason, Refusal
 from tests.support.packets import PAYLOAD, packet
-from tests.support.vectors import load, needs, unhex
+from tests.support.vectors import counted, load, needs, unhex
 
 FILE = "cosmos/ibc-v2-commitments.json"
 VECTORS = load(FILE)
@@ -56,7 +56,7 @@ def test_all_four_commitments_of_ibc_go_are_reproduced():
     ]
     assert [actual.hex() for actual, _ in cases] == [expected for _, expected in cases]
     assert unhex(VECTORS["error_ack"]["app_acknowledgement"]) == codec.ERROR_ACKNOWLEDGEMENT
-    print(f"ibc-v2-commitments: {len(cases)} cases")
+    counted(f"ibc-v2-commitments: {len(cases)} cases")
 
 
 def test_paths_are_client_kind_and_big_endian_sequence():

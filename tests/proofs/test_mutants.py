@@ -25,6 +25,7 @@ from tests.support.evidence import ROUTER, TIME_S, evm_evidence, memory_evidence
 from tests.support.mutants import mutate_bytes, mutate_nodes, mutate_rlp
 from tests.support.packets import DESTINATION, LANE, SOURCE, packet
 from tests.support.tries import EvmState, build, prove
+from tests.support.vectors import counted
 
 COUNTS = {
     "account": 15_000,
@@ -39,7 +40,7 @@ COUNTS = {
 
 
 def test_the_mutants_are_a_hundred_thousand():
-    print(f"mutants: {COUNTS}")
+    counted(f"mutants: {COUNTS}")
     assert sum(COUNTS.values()) == 100_000
 
 
@@ -283,5 +284,5 @@ def test_mutants_under_their_own_root_are_read_to_the_end_without_failing():
         is_absent = holds(lambda root=root, nodes=nodes: mpt.absence(root, key, nodes))
         assert not (is_present and is_absent)
         endings["present" if is_present else "absent" if is_absent else "refused"] += 1
-    print(f"re-rooted mutants: {endings}")
+    counted(f"re-rooted mutants: {endings}")
     assert min(endings.values()) > 0

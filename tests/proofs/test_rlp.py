@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from proofs import limits, rlp
 from proofs.verdict import Reason, Refusal
-from tests.support.vectors import load, needs, unhex
+from tests.support.vectors import counted, load, needs, unhex
 
 VALID_FILE = "ethereum/ethereum-tests/RLPTests/rlptest.json"
 INVALID_FILE = "ethereum/ethereum-tests/RLPTests/invalidRLPTest.json"
@@ -48,7 +48,7 @@ def test_every_invalid_vector_is_refused(name):
 
 @needs(VALID_FILE, INVALID_FILE)
 def test_the_vectors_hold_as_many_cases_as_were_counted():
-    print(f"RLPTests: {len(VALID)} valid, {len(INVALID)} invalid")
+    counted(f"RLPTests: {len(VALID)} valid, {len(INVALID)} invalid")
     assert (len(VALID), len(INVALID)) == (VALID_COUNT, INVALID_COUNT)
 
 

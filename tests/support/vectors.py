@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+COUNTED: list[str] = []
+"""What suites say about their cases; shown at the end of the run."""
+
 FOLDER = Path(__file__).parents[3] / "shared" / "vectors"
 
 
@@ -37,3 +40,8 @@ def unhex(text: str) -> bytes:
 def number(text: str) -> bytes:
     """Return the minimal big-endian bytes of a `0x...` number: RLP's way to write it."""
     return unhex(text).lstrip(b"\0")
+
+
+def counted(summary: str) -> None:
+    """Have a line about how many cases ran shown at the end of the run."""
+    COUNTED.append(summary)

@@ -7,7 +7,7 @@ from proofs import limits
 from proofs.evm import header
 from proofs.hashing import keccak256
 from proofs.verdict import Reason, Refusal
-from tests.support.vectors import load, needs, number, unhex
+from tests.support.vectors import counted, load, needs, number, unhex
 
 BLOCK_FILE = "ethereum/execution-proofs/helios-rpc-block.json"
 BLOCK = dict(load(BLOCK_FILE))
@@ -43,7 +43,7 @@ def test_a_real_mainnet_header_hashes_to_its_block_hash():
     assert decoded.transactions_root == unhex(BLOCK["transactionsRoot"])
     assert decoded.parent_hash == unhex(BLOCK["parentHash"])
     assert decoded.items == 20
-    print("helios block: 1 header")
+    counted("helios block: 1 header")
 
 
 @pytest.mark.parametrize("count", [15, 16, 17, 20, 21, 22, 23])

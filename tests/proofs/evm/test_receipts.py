@@ -8,7 +8,7 @@ from proofs.hashing import keccak256
 from proofs.merkle import mpt
 from proofs.verdict import Reason, Refusal
 from tests.support.tries import build, prove
-from tests.support.vectors import load, needs, number, unhex
+from tests.support.vectors import counted, load, needs, number, unhex
 
 FOLDER = "ethereum/execution-proofs/"
 PROOFS_FILE = FOLDER + "receipt-proofs.json"
@@ -45,7 +45,7 @@ def test_all_receipts_of_a_mainnet_block_are_proven_under_its_header():
         assert receipt.succeeded == (raw["status"] == "0x1")
         assert receipt.cumulative_gas == int(raw["cumulativeGasUsed"], 16)
         assert [log.data for log in receipt.logs] == [unhex(log["data"]) for log in raw["logs"]]
-    print(f"helios receipts: {len(RECEIPTS)} receipts")
+    counted(f"helios receipts: {len(RECEIPTS)} receipts")
     assert len(RECEIPTS) == 202
 
 
@@ -78,7 +78,7 @@ def test_every_negative_receipt_vector_is_rejected(case):
 
 @needs(PROOFS_FILE)
 def test_the_receipt_vectors_hold_as_many_cases_as_were_counted():
-    print(f"receipt-proofs: {len(POSITIVE)} positive, {len(NEGATIVE)} negative")
+    counted(f"receipt-proofs: {len(POSITIVE)} positive, {len(NEGATIVE)} negative")
     assert (len(POSITIVE), len(NEGATIVE)) == (6, 9)
 
 

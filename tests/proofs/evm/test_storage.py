@@ -12,7 +12,7 @@ from proofs.merkle import mpt
 from proofs.types import ClientId, Sequence
 from proofs.verdict import Reason, Refusal
 from tests.support.tries import EMPTY_CODE_HASH, EvmState
-from tests.support.vectors import load, needs, number, unhex
+from tests.support.vectors import counted, load, needs, number, unhex
 
 FOLDER = "ethereum/execution-proofs/"
 FILES = [
@@ -70,7 +70,7 @@ def test_every_mainnet_account_and_slot_is_proven_under_the_header():
             else:
                 storage.Storage(account.storage_root).check_zero(slot, nodes(proof["proof"]))
             words += 1
-    print(f"helios accounts: {accounts} accounts, {words} slots")
+    counted(f"helios accounts: {accounts} accounts, {words} slots")
     assert accounts >= 4
     assert words >= 3
 

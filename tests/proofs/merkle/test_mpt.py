@@ -10,7 +10,7 @@ from proofs.hashing import EMPTY_TRIE_ROOT, keccak256
 from proofs.merkle import mpt
 from proofs.verdict import Reason, Refusal
 from tests.support.tries import build, geth_form, prove
-from tests.support.vectors import load, needs, unhex
+from tests.support.vectors import counted, load, needs, unhex
 
 OPTIMISM, OPENZEPPELIN = (
     "ethereum/mpt-proofs/optimism-merkletrie.json",
@@ -57,7 +57,7 @@ def test_every_vector_gives_its_expected_verdict(case):
 @needs(OPTIMISM, OPENZEPPELIN)
 def test_the_proof_vectors_hold_as_many_cases_as_were_counted():
     accepted = sum("value" in case for _, case in MPT_CASES)
-    print(f"mpt-proofs: {len(MPT_CASES)} cases, {accepted} positive, {len(MPT_CASES) - accepted} negative")
+    counted(f"mpt-proofs: {len(MPT_CASES)} cases, {accepted} positive, {len(MPT_CASES) - accepted} negative")
     assert (len(MPT_CASES), accepted) == (40, 20)
 
 
@@ -119,7 +119,7 @@ def test_neighbouring_keys_of_the_next_and_previous_vectors_are_told_apart():
 @needs(TRIES + "trietest.json")
 def test_the_trie_vectors_hold_as_many_cases_as_were_counted():
     probes = len(load(TRIES + "trietestnextprev.json")["basic"]["tests"])
-    print(f"TrieTests: {len(TRIE_CASES)} tries, {probes} neighbour probes")
+    counted(f"TrieTests: {len(TRIE_CASES)} tries, {probes} neighbour probes")
     assert (len(TRIE_CASES), probes) == (25, 12)
 
 
