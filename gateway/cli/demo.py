@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.errors import AdapterError
 from gateway.cli.output import CliError, Exit, note
 from gateway.demo.play import demonstrate, stay_wanted
 from gateway.demo.screen import Screen
@@ -28,7 +29,7 @@ def demo(
     with Screen() as screen:
         try:
             outcome = asyncio.run(demonstrate(screen, memory=memory, messages=messages, stay=stay_wanted()))
-        except ProcessError as error:
+        except (ProcessError, AdapterError) as error:
             raise CliError(str(error), exit_code=Exit.UNHEALTHY) from None
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise CliError("ended before the story was over; everything is taken down") from None

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.errors import AdapterError
 from gateway.cli.output import CliError, Exit, Json, emit_json, note, table
 from gateway.dev import evm, place, processes
 
@@ -28,7 +29,8 @@ def up(*, directory: Directory = Path(), as_json: Json = False) -> None:
         raise CliError(
             str(error), exit_code=Exit.USAGE, hint="without anvil: isthmus demo --memory"
         ) from None
-    except processes.ProcessError as error:
+    except (processes.ProcessError, AdapterError) as error:
+        place.forget(where)
         raise CliError(str(error), exit_code=Exit.UNHEALTHY, hint=f"logs: {where}") from None
     _show(network, where, as_json=as_json)
 

@@ -1,6 +1,7 @@
 """The live view: a table that is redrawn on a terminal, and lines when something changed anywhere else."""
 
 import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
 
@@ -21,13 +22,15 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
         self._live = Live(console=self._console, refresh_per_second=4) if sys.stdout.isatty() else None
+        self._begin_s = time.monotonic()
         self._last = ""
         self._unsafe = False
 
     def tell(self, text: str) -> None:
         """Print one step."""
         self._unsafe = self._unsafe or "UNSAFE" in text
-        self._console.print(f"● {text}", markup=False)
+        elapsed_s = time.monotonic() - self._begin_s
+        self._console.print(f"● {elapsed_s:4.0f} s  {text}", markup=False)
 
     def show(self, counts: Mapping[Lane, Count]) -> None:
         """Show where all packets are, as the chains say."""
@@ -38,7 +41,7 @@ class Screen:
         line = "  ".join(f"{name} {getattr(sums, name)}" for name in _COLUMNS)
         if line != self._last:
             self._last = line
-            self._console.print(f"  {line}", markup=False)
+            self._console.print(f"          {line}", markup=False)
 
     def _table(self, counts: Mapping[Lane, Count]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, title_justify="left")

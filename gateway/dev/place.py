@@ -57,6 +57,11 @@ def write(directory: Path, network: Network) -> None:
     file.write_text(json.dumps(asdict(network), indent=2), "utf-8")
 
 
+def forget(directory: Path) -> None:
+    """Take the record away: nothing runs here any more. What was logged stays."""
+    (directory / _RECORD).unlink(missing_ok=True)
+
+
 def remove(directory: Path) -> None:
     """Remove a directory of ours and all that is in it."""
     shutil.rmtree(directory)
