@@ -180,7 +180,7 @@ class Gateway:
 
 
 def open_keys(config: Config) -> Keys:
-    """Return the keys that this configuration names. Raises `ConfigError` with all that is wrong with them."""
+    """Return the keys that this configuration names. Raises `ConfigError` for those that are wrong."""
     findings = Findings()
     keystore = Keystore(config.keystore_directory())
     try:

@@ -31,6 +31,8 @@ class Parts:
     lanes: tuple[tuple[int, LaneConfig], ...]
     peers: Mapping[str, PeerConfig]
     limits: Limits | None
+    master: str
+    """Name of the master key."""
     declared_chains: tuple[str, ...]
     """Ids of all chains in the file, broken ones included, so that one mistake is reported once."""
     declared_peers: frozenset[str]
@@ -71,6 +73,10 @@ def _check_chains(parts: Parts, findings: Findings) -> None:
         if count > 1:
             findings.error("chains", f"{count} chains have the id {name}, expected one")
     for index, chain in parts.chains:
+        if chain.signer == f"keystore:{parts.master}":
+            findings.error(
+                f"chains[{index}].signer", "the master key derives attestor keys and pays for nothing"
+            )
         if not _CAIP2.fullmatch(chain.id):
             findings.error(
                 f"chains[{index}].id", f"expected a CAIP-2 id, got {chain.id!r}", "for example eip155:1"

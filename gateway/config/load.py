@@ -149,6 +149,7 @@ def _parts(
         if values["peers"] is BROKEN
         else {n: p for n, p in values["peers"].items() if p is not BROKEN},
         limits=None if values["limits"] is BROKEN else values["limits"],
+        master="" if values["keystore"] is BROKEN else values["keystore"].master,
         declared_chains=tuple(name for name in named if isinstance(name, str)),
         declared_peers=frozenset(raw_peers if isinstance(raw_peers, dict) else ()),
     )
