@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from adapters.memory import faults
 from adapters.memory.faults import Personality
 from proofs.types import ChainId
-from tests.simulation.world import CHAINS, GATEWAYS, LANES, World
+from tests.simulation.world import CHAINS, ENDPOINTS, GATEWAYS, LANES, World
 
-ENDPOINTS = ("a", "b", "c")
 LIES: tuple[Personality, ...] = (
     faults.Lag(blocks=3),
     faults.Omit(),
@@ -61,11 +60,11 @@ async def reorg(world: World) -> None:
 
 
 async def lie(world: World) -> None:
-    """One endpoint of a chain has a personality for a while: below the quorum."""
+    """One endpoint of a chain, in one run always the same, has a personality for a while: below the quorum."""
     chain = world.chains[world.random.choice(CHAINS)]
     if chain.faults:
         return
-    name = world.random.choice(ENDPOINTS)
+    name = world.liars[chain.chain_id]
     chain.faults[name] = world.random.choice(LIES)
     await world.clock.sleep(world.random.uniform(2.0, 15.0))
     chain.faults.pop(name, None)

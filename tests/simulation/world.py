@@ -28,6 +28,7 @@ LANE = Lane(
 )
 LANES = (LANE, LANE.reverse())
 LIMITS = Limits(standby_s=4.0, recheck_s=30.0, timeout_margin_s=4, batch=20)
+ENDPOINTS = ("a", "b", "c")
 USER = b"\x11" * 20
 TAKEOVER_S = 8.0
 
@@ -78,6 +79,8 @@ class World:
             chain: open_chain(self.name, chain, chain_spec(config), self.clock)
             for chain, config in self.configs.items()
         }
+        self.liars = {chain: self.random.choice(ENDPOINTS) for chain in CHAINS}
+        """The endpoint of each chain that may lie. A liar is never asked again, so two would be an outage."""
         self.alive: dict[str, Attestor] = {}
         self.gateways = {
             name: Gateway(name=name, store=DurableStore(random=Random(f"{seed}-{name}"), clock=self.clock))
