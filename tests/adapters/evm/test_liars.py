@@ -96,7 +96,7 @@ async def test_forged_logs_have_no_effect_and_quarantine_their_author(sent_chain
         honest = await a.chain.sent(LANE, a.deployed.start_height, at)
         named["liar"].lies["eth_getLogs"] = forge_value
         assert await side.chain.sent(LANE, a.deployed.start_height, at) == honest
-        assert quarantined(side) == {"liar": Lie.FALSE_LOGS}
+        assert quarantined(side) == {"liar": Lie.FALSE_LOGS.value}
         detail = side.chain.endpoint_health()[0].detail
         assert "packet 1" in detail
         assert "commitment" in detail
@@ -144,7 +144,7 @@ async def test_forged_proofs_have_no_effect_and_quarantine_their_author(lie, sen
         named["liar"].lies["eth_getProof"] = lie
         accepted = await proven(side, LANE, claims, at)
         assert len(accepted) == 2
-        assert quarantined(side) == {"liar": Lie.FORGED_PROOF}
+        assert quarantined(side) == {"liar": Lie.FORGED_PROOF.value}
 
 
 @pytest.mark.covers("RPC-01")
@@ -154,7 +154,7 @@ async def test_a_header_that_does_not_give_its_hash_quarantines_its_author(sent_
         named["liar"].lies["eth_getBlockByNumber"] = forge_state_root
         update = await side.chain.update(at)
         assert update.votes == {"honest-1": at.hash, "honest-2": at.hash}
-        assert quarantined(side) == {"liar": Lie.FORGED_HEADER}
+        assert quarantined(side) == {"liar": Lie.FORGED_HEADER.value}
 
 
 @pytest.mark.covers("RPC-01")
@@ -189,7 +189,7 @@ async def test_an_endpoint_that_switches_to_another_chain_is_quarantined(sent_ch
     async with watched(a) as (side, named):
         named["liar"].lies["eth_chainId"] = lambda *_: "0x1"
         await side.chain.status()
-        assert quarantined(side) == {"liar": Lie.WRONG_CHAIN}
+        assert quarantined(side) == {"liar": Lie.WRONG_CHAIN.value}
         for each in named.values():
             each.lies["eth_chainId"] = lambda *_: "0x1"
         with pytest.raises(WrongChain, match="expected chain 31337, it serves 1"):
