@@ -227,6 +227,27 @@ class HeadWatcher(ABC):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointHealth:
+    """What became of one endpoint: shown to people, and asked by `doctor`."""
+
+    name: str
+    usable: bool
+    """False while it cools off, and for good once it is in quarantine."""
+    quarantined_for: str
+    """Code of the lie that it was caught in, empty when it was not."""
+    detail: str
+    """The last error, or the evidence of the lie."""
+
+
+class EndpointReporter(ABC):
+    """Ability `endpoints`: the chain is read through several endpoints, and says what it found out about each."""
+
+    @abstractmethod
+    def endpoint_health(self) -> Sequence[EndpointHealth]:
+        """Return the state of each endpoint, in configured order; empty before `connect`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendMessage:
     """An application message to send along a lane (ERC-7786 on EVM)."""
 

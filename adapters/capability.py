@@ -33,5 +33,7 @@ class Capability(Enum):
     """`DestinationChain`: it acts on proven claims."""
     HEADS = "heads"
     """`HeadWatcher`: it wakes us at new blocks."""
+    ENDPOINTS = "endpoints"
+    """`EndpointReporter`: it says which of its endpoints fail or lie."""
     SEND = "send"
     """`MessageSender`: the adapter can act for an application with the configured signer."""

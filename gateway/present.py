@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adapters.api import EndpointHealth
 from gateway.attestor.client import PeerClient
 from gateway.config.schema import AttestorConfig, ChainConfig
 from gateway.lanes import LaneEntry
@@ -9,6 +10,7 @@ from gateway.store.queries import LaneTotals, Moved, Stored
 from gateway.views import (
     AttestorView,
     ChainView,
+    EndpointView,
     LaneView,
     MessageView,
     PayloadView,
@@ -18,6 +20,9 @@ from proofs.ids import PROFILES, InteropAddress, format_name
 from proofs.types import ChainId, Payload
 from relays.core.types import ENDS
 from relays.runtime.status import ChainHealth, ChainMode, LaneMode, LaneStatus
+
+_MAX_DETAIL = 500
+"""Characters of an endpoint's evidence that are shown."""
 
 _LANE_STATES = {
     LaneMode.STARTING: "waiting",
@@ -45,7 +50,17 @@ def address_text(chain: ChainId, address: bytes) -> str:
     return f"0x{address.hex()}"
 
 
-def chain(config: ChainConfig, health: ChainHealth, signer: bytes) -> ChainView:
+def endpoint(health: EndpointHealth) -> EndpointView:
+    """Return the view of one endpoint."""
+    state = "quarantined" if health.quarantined_for else "usable" if health.usable else "cooling"
+    return EndpointView(
+        name=health.name, state=state, reason=health.quarantined_for, detail=health.detail[:_MAX_DETAIL]
+    )
+
+
+def chain(
+    config: ChainConfig, health: ChainHealth, signer: bytes, endpoints: Sequence[EndpointHealth]
+) -> ChainView:
     """Return the view of one chain."""
     status = health.status
     return ChainView(
@@ -61,6 +76,7 @@ def chain(config: ChainConfig, health: ChainHealth, signer: bytes) -> ChainView:
         light_client=health.light_client,
         assurance=health.assurance.value,
         signer=address_text(config.id, signer),
+        endpoints=tuple([endpoint(one) for one in endpoints]),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from adapters.api import Clock
+from adapters.api import Clock, EndpointReporter
 from gateway import explain, present
 from gateway.api.ports import Conflict, MessageFilter, UnknownName
 from gateway.attestor.client import PeerClient
@@ -17,7 +17,7 @@ from gateway.lanes import LaneBook, LaneEntry
 from gateway.store import queries
 from gateway.store.queries import LaneTotals, Stored, Wanted
 from gateway.store.store import SqliteStore
-from gateway.views import Explanation, LaneView, MessagePage, MessageView, Overview
+from gateway.views import ChainView, Explanation, LaneView, MessagePage, MessageView, Overview
 from proofs.bundle import Bundle, to_json, verify_bundle
 from proofs.types import ChainId, Lane, Sent
 from proofs.verdict import Accepted
@@ -62,10 +62,7 @@ class Reader:
     async def overview(self) -> Overview:
         """Return the gateway at a glance."""
         totals = await self._counted()
-        chains = tuple(
-            present.chain(chain, self._links[chain.id].health(), self._signer_addresses.get(chain.id, b""))
-            for chain in self._chains
-        )
+        chains = tuple(self._chain(chain) for chain in self._chains)
         lanes = tuple(self._lane(entry, totals.get(entry.lane)) for entry in self._lanes)
         problems = present.problems(chains, lanes)
         return Overview(
@@ -127,6 +124,11 @@ class Reader:
         if not isinstance(verdict, Accepted):
             raise Conflict(f"the evidence for it does not hold: {verdict}")
         return msgspec.json.encode(to_json(made))
+
+    def _chain(self, config: ChainConfig) -> ChainView:
+        link = self._links[config.id]
+        endpoints = link.chain.endpoint_health() if isinstance(link.chain, EndpointReporter) else ()
+        return present.chain(config, link.health(), self._signer_addresses.get(config.id, b""), endpoints)
 
     async def _find(self, message_id: str) -> Stored:
         """Return the message with this id or unique beginning of one. Raises `UnknownName`."""

@@ -11,6 +11,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    """One endpoint through which a chain is read."""
+
+    name: str
+    state: str
+    """`usable`, `cooling` (failed, will be asked again) or `quarantined` (caught in a lie)."""
+    reason: str
+    """Code of the lie, empty otherwise."""
+    detail: str
+    """The last error, or the evidence of the lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
     """One chain as this gateway sees it."""
 
@@ -33,6 +46,8 @@ class ChainView:
     """`consensus` or `agreement`."""
     signer: str
     """Address that pays for transactions on this chain, empty when the chain is only watched."""
+    endpoints: tuple[EndpointView, ...] = ()
+    """Empty when the adapter does not report them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from adapters.api import (
     ChainStatus,
     ClientView,
     Delivery,
+    EndpointHealth,
+    EndpointReporter,
     GatewayChain,
     HeadWatcher,
     MessageSender,
@@ -25,7 +27,7 @@ from adapters.errors import Refused
 from adapters.evm.account import Account
 from adapters.evm.config import EvmConfig, chain_number, store
 from adapters.evm.destination import Destination
-from adapters.evm.endpoints import EndpointHealth, Endpoints
+from adapters.evm.endpoints import Endpoints
 from adapters.evm.fees import FeePolicy
 from adapters.evm.heads import Heads, wake
 from adapters.evm.logs import LogReader
@@ -53,7 +55,7 @@ def build(chain_id: ChainId, config: EvmConfig, resources: Resources) -> "EvmCha
     return EvmChain(chain_id, config, resources)
 
 
-class EvmChain(GatewayChain, HeadWatcher, MessageSender):
+class EvmChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender):
     """One EVM chain. See `adapters.api` for what each method promises."""
 
     def __init__(self, chain_id: ChainId, config: EvmConfig, resources: Resources) -> None:
@@ -96,7 +98,7 @@ class EvmChain(GatewayChain, HeadWatcher, MessageSender):
             )
 
     def endpoint_health(self) -> Sequence[EndpointHealth]:
-        """Return the state of each endpoint, with the evidence against those in quarantine."""
+        """See `EndpointReporter.endpoint_health`."""
         return self._endpoints.health()
 
     async def connect(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from adapters.api import Clock
+from adapters.api import Clock, EndpointHealth
 from adapters.errors import (
     AdapterError,
     MalformedReply,
@@ -53,19 +53,6 @@ class Hostile(MalformedReply):
         self.evidence = evidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointHealth:
-    """What `doctor` shows of one endpoint."""
-
-    name: str
-    usable: bool
-    quarantined_for: Lie | None
-    detail: str
-    """The last error, or the evidence of the lie."""
-    since_s: float
-    """Unix seconds of that; 0 when nothing happened."""
-
-
 @dataclass(slots=True)
 class _Endpoint:
     client: RpcClient
@@ -76,7 +63,6 @@ class _Endpoint:
     limited: bool = False
     lie: Lie | None = None
     detail: str = ""
-    since_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -118,9 +104,8 @@ class Endpoints:
             EndpointHealth(
                 name=each.client.name,
                 usable=each.lie is None and each.cool_until_s <= now_s,
-                quarantined_for=each.lie,
+                quarantined_for=each.lie.value if each.lie else "",
                 detail=each.detail,
-                since_s=each.since_s,
             )
             for each in self._all
         )
@@ -240,7 +225,6 @@ class Endpoints:
         for endpoint in self._all:
             if endpoint.client.name == name and endpoint.lie is None:
                 endpoint.lie, endpoint.detail = proof.lie, proof.evidence
-                endpoint.since_s = self.clock.now_s()
 
     def _cool(self, endpoint: _Endpoint, error: AdapterError) -> None:
         endpoint.failures += 1
@@ -251,7 +235,7 @@ class Endpoints:
             wait_s = error.retry_after_s
         spread = zlib.crc32(f"{endpoint.client.name}{endpoint.failures}".encode()) / 2**32
         endpoint.cool_until_s = self.clock.monotonic_s() + wait_s * (1 + spread / 2)
-        endpoint.detail, endpoint.since_s = str(error), self.clock.now_s()
+        endpoint.detail = str(error)
 
     async def _try_check(self, endpoint: _Endpoint) -> bool:
         try:

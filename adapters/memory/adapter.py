@@ -14,6 +14,8 @@ from adapters.api import (
     ClientView,
     Clock,
     Delivery,
+    EndpointHealth,
+    EndpointReporter,
     GatewayChain,
     HeadWatcher,
     Included,
@@ -61,7 +63,7 @@ _POLLS = 400
 """After so many looks a transaction that is still waiting is somebody else's worry."""
 
 
-class MemoryAdapter(GatewayChain, HeadWatcher, MessageSender):
+class MemoryAdapter(GatewayChain, HeadWatcher, EndpointReporter, MessageSender):
     """One configured memory chain."""
 
     def __init__(self, chain_id: ChainId, config: MemoryConfig, resources: Resources) -> None:
@@ -81,6 +83,10 @@ class MemoryAdapter(GatewayChain, HeadWatcher, MessageSender):
     def quarantined(self) -> Mapping[str, Quarantine]:
         """Return the endpoints that are not asked now, and why."""
         return self._endpoints.quarantined if self._endpoints else {}
+
+    def endpoint_health(self) -> Sequence[EndpointHealth]:
+        """See `EndpointReporter.endpoint_health`."""
+        return self._endpoints.health() if self._endpoints else ()
 
     async def connect(self) -> None:
         """Open the world and ask every endpoint which chain it serves."""

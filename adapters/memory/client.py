@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from adapters.api import Clock
+from adapters.api import Clock, EndpointHealth
 from adapters.errors import (
     AdapterError,
     MalformedReply,
@@ -84,6 +84,19 @@ class Endpoints:
             if why.until_s is not None and why.until_s <= now_s:
                 del self._quarantined[name]
         return dict(self._quarantined)
+
+    def health(self) -> tuple[EndpointHealth, ...]:
+        """Return the state of each endpoint, in configured order."""
+        aside = self.quarantined
+        return tuple(
+            EndpointHealth(
+                name=name,
+                usable=name not in aside,
+                quarantined_for=aside[name].code if name in aside and aside[name].until_s is None else "",
+                detail=aside[name].detail if name in aside else "",
+            )
+            for name in self._endpoints
+        )
 
     def put_aside(self, name: str, code: str, detail: str) -> None:
         """Stop asking an endpoint; for good when it lied."""

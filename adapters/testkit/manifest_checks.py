@@ -1,6 +1,6 @@
 """Checks of what an adapter declares: the manifest says what the code is, and the code says nothing else."""
 
-from adapters.api import DestinationChain, HeadWatcher, MessageSender, SourceChain
+from adapters.api import DestinationChain, EndpointReporter, HeadWatcher, MessageSender, SourceChain
 from adapters.capability import Capability
 from adapters.manifest import API_VERSION
 from adapters.testkit.bench import Bench
@@ -11,6 +11,7 @@ _CLASSES: dict[Capability, type] = {
     Capability.SOURCE: SourceChain,
     Capability.DESTINATION: DestinationChain,
     Capability.HEADS: HeadWatcher,
+    Capability.ENDPOINTS: EndpointReporter,
     Capability.SEND: MessageSender,
 }
 

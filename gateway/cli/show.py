@@ -39,11 +39,19 @@ def chains(items: list[dict[str, Any]], now_s: float) -> None:
             _number(chain["finalized_height"]),
             age(chain["observed_at_s"], now_s),
             f"{chain['light_client']} ({chain['assurance']})",
-            chain["error"],
+            "; ".join([*([chain["error"]] if chain["error"] else []), *_endpoint_troubles(chain)]),
         )
         for chain in items
     ]
     table("Chains", ("id", "name", "state", "head", "final", "read", "judged by", "error"), rows)
+
+
+def _endpoint_troubles(chain: dict[str, Any]) -> list[str]:
+    return [
+        f"endpoint {one['name']} {one['state']}" + (f" for {one['reason']}" if one["reason"] else "")
+        for one in chain["endpoints"]
+        if one["state"] != "usable"
+    ]
 
 
 def messages(items: list[dict[str, Any]], now_s: float) -> None:
