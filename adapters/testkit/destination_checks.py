@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from adapters.api import (
     GatewayChain,
@@ -16,12 +17,16 @@ from adapters.errors import Refused
 from adapters.testkit.attesting import Key, delivery_of
 from adapters.testkit.bench import LONG_S, Bench
 from adapters.testkit.judge import CheckSkipped, expect
-from adapters.testkit.source_checks import fails_with
+from adapters.testkit.source_checks import cancel_after, fails_with
 from adapters.testkit.subject import ATTESTORS, KIT_CLIENT, KIT_KEYS, THRESHOLD
 from proofs.types import Claim, ClientId, Height, NotReceived, Packet, Proven, Sent
 from proofs.verdict import Rejected
 
 _HEAD_WAIT_S = 15
+_LIST = 60
+"""Packets of a long list."""
+_CANCELLED = 5
+"""Submissions that are cancelled, each a few steps later than the one before."""
 
 
 async def client_is_shown(bench: Bench) -> None:
@@ -80,6 +85,69 @@ async def same_delivery_twice_is_one(bench: Bench) -> None:
     async with bench.open() as chain:
         await bench.included(chain, await chain.submit(delivery))
         await _acknowledged_once(bench, chain, packets, start.height)
+
+
+async def list_is_one_transaction(bench: Bench) -> None:
+    """A long list of packets is one submission, and every packet of it takes effect."""
+    async with bench.open() as chain:
+        packets = await bench.incoming(_LIST)
+        start = (await chain.status()).finalized
+        included = await bench.deliver(chain, bench.lane.reverse(), _sent(packets))
+        expect(included.succeeded, "delivery of a list", expected="success", actual=included.detail)
+        await _outstanding(bench, chain, _sent(packets), expected=False)
+        await _acknowledged_once(bench, chain, packets, start.height)
+
+
+async def concurrent_deliveries_all_take_effect(bench: Bench) -> None:
+    """Several deliveries submitted at the same time by one adapter all get into blocks."""
+    lane = bench.lane.reverse()
+    async with bench.open() as chain:
+        packets = await bench.incoming(4)
+        start = (await chain.status()).finalized
+        carried = [bench.carry(chain, lane, _sent([packet])) for packet in packets]
+        for submission in await asyncio.gather(*carried):
+            included = await bench.included(chain, submission)
+            expect(included.succeeded, "concurrent delivery", expected="success", actual=included.detail)
+        await _outstanding(bench, chain, _sent(packets), expected=False)
+        await _acknowledged_once(bench, chain, packets, start.height)
+
+
+async def cancelled_submission_can_be_repeated(bench: Bench) -> None:
+    """A submission that is cancelled at any step can be made again, and has one effect."""
+    lane = bench.lane.reverse()
+    async with bench.open() as chain:
+        packets = await bench.incoming(_CANCELLED)
+        start = (await chain.status()).finalized
+        for steps, packet in enumerate(packets):
+            at = (await bench.kit.status()).finalized
+            proven = await bench.prove(bench.kit, lane, _sent([packet]), at)
+            delivery = delivery_of(lane, proven, KIT_KEYS[:THRESHOLD])
+            await cancel_after(steps * 3, partial(chain.submit, delivery))
+            included = await bench.included(chain, await chain.submit(delivery))
+            expect(included.succeeded, "repeated delivery", expected="success", actual=included.detail)
+        await _outstanding(bench, chain, _sent(packets), expected=False)
+        await _acknowledged_once(bench, chain, packets, start.height)
+
+
+async def acknowledged_is_complete(bench: Bench) -> None:
+    """Acknowledgements of a span are those of its parts together, each with the packet's one answer."""
+    lane = bench.lane.reverse()
+    async with bench.open() as chain:
+        first, second = await bench.incoming(2), await bench.incoming(1)
+        start = (await chain.status()).finalized
+        await bench.deliver(chain, lane, _sent(first))
+        middle = (await chain.status()).finalized
+        await bench.deliver(chain, lane, _sent(second))
+        last = (await chain.status()).finalized
+        whole = list(await chain.acknowledged(lane, Height(start.height + 1), last))
+        early = await chain.acknowledged(lane, Height(start.height + 1), middle)
+        late = await chain.acknowledged(lane, Height(middle.height + 1), last)
+        expect([*early, *late] == whole, "two halves", expected=whole, actual=[*early, *late])
+        actual = [item.sequence for item in whole]
+        wanted = [packet.sequence for packet in first + second]
+        expect(sorted(actual) == wanted, "packets acknowledged", expected=wanted, actual=actual)
+        answers = [len(item.acknowledgements) for item in whole]
+        expect(set(answers) == {1}, "answers to one payload", expected=1, actual=answers)
 
 
 async def overlap_has_the_rest_of_its_effect(bench: Bench) -> None:

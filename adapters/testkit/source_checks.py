@@ -180,12 +180,13 @@ async def cancellation_leaves_it_usable(bench: Bench) -> None:
         ]
         for call in calls:
             for steps in range(_CANCEL_POINTS):
-                await _cancel_after(steps, call)
+                await cancel_after(steps, call)
             await call()
         await _same_packets(chain, bench, start, at, packets_seen=len(packets))
 
 
-async def _cancel_after(steps: int, call: Callable[[], Awaitable[object]]) -> None:
+async def cancel_after(steps: int, call: Callable[[], Awaitable[object]]) -> None:
+    """Start a call, let the loop turn so many times, cancel it; fail unless it ends, and as cancelled."""
     task = asyncio.ensure_future(call())
     for _ in range(steps):
         await asyncio.sleep(0)

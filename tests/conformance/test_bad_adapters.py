@@ -6,9 +6,11 @@ import pytest
 
 from adapters.capability import Capability, Support
 from adapters.memory import ADAPTER
+from adapters.memory.adapter import MemoryAdapter
 from adapters.memory.config import MemoryConfig, light_client
 from adapters.testkit.checks import CHECKS, Level, Outcome, run
-from proofs.types import Assurance, ChainId
+from proofs.lightclients.agreement import AgreementParams
+from proofs.types import Assurance, BlockRef, ChainId, UntrustedUpdate
 from tests.conformance.bad import BAD, Deaf, Lame, plugin_of
 from tests.support.memory_subject import MemorySubject
 
@@ -46,8 +48,24 @@ async def test_an_adapter_below_consensus_reaches_the_level_attested_and_no_more
         return replace(light_client(chain_id, config), assurance=Assurance.AGREEMENT)
 
     report = await run(MemorySubject(replace(ADAPTER, light_client=weak)))
-    assert [result.check.id for result in report.failed] == ["consensus"]
+    assert report.failed == ()
     assert report.level is Level.ATTESTED
+
+
+async def test_an_adapter_that_claims_consensus_without_needing_votes_fails() -> None:
+    def gullible(chain_id: ChainId, config: MemoryConfig) -> object:
+        spec = light_client(chain_id, config)
+        params = AgreementParams(chain=chain_id, witnesses=("w",), threshold=1, header_codec="memory")
+        return replace(spec, family="agreement", params=params)
+
+    class Vouching(MemoryAdapter):
+        async def update(self, target: BlockRef) -> UntrustedUpdate:
+            update = await super().update(target)
+            return replace(update, light_client="agreement", votes={"w": target.hash})
+
+    subject = MemorySubject(replace(plugin_of(Vouching), light_client=gullible))
+    report = await run(subject, (BY_ID["consensus"], BY_ID["manifest-names"]))
+    assert {result.check.id for result in report.failed} == {"consensus", "manifest-names"}
 
 
 async def test_a_failed_relay_check_leaves_no_level_at_all() -> None:

@@ -1,4 +1,4 @@
-"""The whole story on two memory chains: messages, tokens, errors, timeouts, refunds; each has its effect once."""
+"""The whole story on two memory chains: messages, tokens, errors, timeouts, refunds; each once."""
 
 import time
 from dataclasses import replace
