@@ -34,6 +34,21 @@ _WAITS_FOR = {
 }
 
 
+_UPSTREAM = {
+    Stage.SURVEY: (Stage.SURVEY,),
+    Stage.SETTLE: (Stage.SETTLE,),
+    Stage.CHECK: (Stage.CHECK,),
+    Stage.PROVE: (Stage.PROVE,),
+    Stage.ATTEST: (Stage.PROVE, Stage.ATTEST),
+    Stage.SUBMIT: (Stage.PROVE, Stage.ATTEST, Stage.SUBMIT),
+    Stage.TRACK: (Stage.TRACK,),
+    Stage.CONFIRM: (Stage.CONFIRM,),
+    Stage.OBSERVE: (),
+    Stage.PARKED: (),
+}
+"""Stage -> the stages whose batches wait when it rests."""
+
+
 class Draft:
     """The state under change and the changes to save."""
 
@@ -76,10 +91,15 @@ class Draft:
         slot = (leg, stage)
         self.queues[slot] = tuple([batch for batch in self.queues.get(slot, ()) if batch.id not in gone])
 
-    def done(self, leg: Leg, stage: Stage, batch: Batch) -> None:
-        """Note that a batch is no longer in flight in a stage, which works and so rests no more."""
+    def drop(self, leg: Leg, stage: Stage, batch: Batch) -> None:
+        """Note that a batch is no longer in flight in a stage."""
         slot = (leg, stage)
         self.busy[slot] = tuple([other for other in self.busy.get(slot, ()) if other.id != batch.id])
+
+    def done(self, leg: Leg, stage: Stage, batch: Batch) -> None:
+        """Note that a batch is no longer in flight in a stage, which works and so rests no more."""
+        self.drop(leg, stage, batch)
+        slot = (leg, stage)
         if slot in self.state.pauses:
             self.set(pauses={key: pause for key, pause in self.state.pauses.items() if key != slot})
 
@@ -93,23 +113,37 @@ def move_of(
     waiting_on: WaitingOn | None = None,
     acknowledgements: tuple[tuple[bytes, ...], ...] | None = None,
 ) -> Move:
-    """Return the record of a batch that is now in this stage, with what it needs next."""
-    if waiting_on is None:
-        waiting_on = _WAITS_FOR[batch.leg, stage]
-        if stage is Stage.CHECK and batch.turn_s > draft.at_s:
-            waiting_on = WaitingOn.TURN
+    """Return the record of a batch that is now in this stage: what it needs next, or why the stage rests."""
+    pause = _pause_of(draft.state, batch.leg, stage)
+    if waiting_on is None and pause is not None:
+        waiting_on, reason = pause.waiting_on, reason or pause.reason
     return Move(
         sequences=batch.sequences,
         state=batch.state,
         at_s=draft.at_s,
-        waiting_on=waiting_on,
+        waiting_on=_needs(draft, batch, stage) if waiting_on is None else waiting_on,
         reason=reason or batch.note,
-        next_action_s=batch.ready_s,
+        next_action_s=max(batch.ready_s, 0.0 if pause is None else pause.until_s),
         attempts=batch.attempts,
         delivery=batch.submission if batch.leg is Leg.OUT else None,
         delivered_by=batch.delivered_by or None,
         acknowledgements=acknowledgements,
     )
+
+
+def _needs(draft: Draft, batch: Batch, stage: Stage) -> WaitingOn:
+    """Return what a batch in this stage waits for when nothing is wrong."""
+    if stage is Stage.CHECK and batch.turn_s > draft.at_s:
+        return WaitingOn.TURN
+    return _WAITS_FOR[batch.leg, stage]
+
+
+def _pause_of(state: LaneState, leg: Leg, stage: Stage) -> Pause | None:
+    """Return the pause that holds up batches in this stage: its own, or that of a stage behind it."""
+    for resting, held in _UPSTREAM.items():
+        if stage in held and (leg, resting) in state.pauses:
+            return state.pauses[leg, resting]
+    return None
 
 
 def in_state(draft: Draft, batch: Batch, state: State) -> Batch:
@@ -220,26 +254,10 @@ def rest(
     pause = Pause(until_s=draft.at_s + wait_s, tries=tries, waiting_on=waiting_on, reason=reason)
     draft.set(pauses={**draft.state.pauses, slot: pause}, last_error=reason, last_error_s=draft.at_s)
     if before is None or (before.waiting_on, before.reason) != (waiting_on, reason):
-        _announce(draft, leg, stage, pause)
+        _announce(draft, leg, stage)
 
 
-_UPSTREAM = {
-    Stage.SURVEY: (Stage.SURVEY,),
-    Stage.SETTLE: (Stage.SETTLE,),
-    Stage.CHECK: (Stage.CHECK,),
-    Stage.PROVE: (Stage.PROVE,),
-    Stage.ATTEST: (Stage.PROVE, Stage.ATTEST),
-    Stage.SUBMIT: (Stage.PROVE, Stage.ATTEST, Stage.SUBMIT),
-    Stage.TRACK: (Stage.TRACK,),
-    Stage.CONFIRM: (Stage.CONFIRM,),
-    Stage.OBSERVE: (),
-    Stage.PARKED: (),
-}
-"""Stage -> the stages whose batches wait when it rests."""
-
-
-def _announce(draft: Draft, leg: Leg, stage: Stage, pause: Pause) -> None:
+def _announce(draft: Draft, leg: Leg, stage: Stage) -> None:
     for held in _UPSTREAM[stage]:
         for batch in draft.queues.get((leg, held), ()):
-            move = move_of(draft, batch, held, reason=pause.reason, waiting_on=pause.waiting_on)
-            draft.moved.append(replace(move, next_action_s=pause.until_s))
+            draft.moved.append(move_of(draft, batch, held))

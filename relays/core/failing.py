@@ -18,14 +18,13 @@ from relays.core.types import Leg, WaitingOn
 
 
 def failed(draft: Draft, event: Failed) -> None:
-    """Put the step's batch back where it can go on, and let the stage rest."""
+    """Let the stage rest, and put the step's batch back where it can go on."""
     step, cause = event.step, event.cause
     stage = stage_of(step)
     retry_s = cause.retry_after_s if isinstance(cause, ChainFailure) else None
+    if not (isinstance(step, Submit) and isinstance(cause, DeliveryRefused)):
+        rest(draft, step.leg, stage, _waiting_on(step, cause), _reason(cause), retry_s)
     _return_batch(draft, step, cause)
-    if isinstance(step, Submit) and isinstance(cause, DeliveryRefused):
-        return
-    rest(draft, step.leg, stage, _waiting_on(step, cause), _reason(cause), retry_s)
     if isinstance(cause, ChainFailure) and cause.remedy is Remedy.HALT:
         halt(draft, _reason(cause), violated=False)
 
@@ -44,25 +43,20 @@ def _return_batch(draft: Draft, step: Effect, cause: Cause) -> None:
         case Attest(batch=batch):
             age_s = draft.at_s - batch.proven_s
             if age_s > draft.state.limits.proof_age_s:
-                _unqueue(draft, batch, Stage.ATTEST)
+                draft.drop(batch.leg, Stage.ATTEST, batch)
                 restart(draft, unproven(batch), Stage.PROVE)
             else:
                 _requeue(draft, batch, Stage.ATTEST)
         case Submit(batch=batch):
-            _unqueue(draft, batch, Stage.SUBMIT)
+            draft.drop(batch.leg, Stage.SUBMIT, batch)
             _not_submitted(draft, batch, cause)
         case _:
             assert_never(step)
 
 
-def _unqueue(draft: Draft, batch: Batch, stage: Stage) -> None:
-    slot = (batch.leg, stage)
-    draft.busy[slot] = tuple([other for other in draft.busy.get(slot, ()) if other.id != batch.id])
-
-
 def _requeue(draft: Draft, batch: Batch, stage: Stage) -> None:
     """Put a batch back at the front of its stage."""
-    _unqueue(draft, batch, stage)
+    draft.drop(batch.leg, stage, batch)
     draft.enter(batch, stage, front=True)
 
 

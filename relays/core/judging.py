@@ -24,11 +24,12 @@ def judged(draft: Draft, event: Judged) -> None:
     """Send each claim of the list where its verdict sends it."""
     batch, verdicts = event.step.batch, event.verdicts
     leg = event.step.leg
-    draft.done(leg, Stage.PROVE, batch)
     first = verdicts[0]
     if isinstance(first, NotEnoughTrust):
+        draft.drop(leg, Stage.PROVE, batch)
         _not_enough(draft, batch, first)
         return
+    draft.done(leg, Stage.PROVE, batch)
     if isinstance(first, Rejected) and first.reason is Reason.CONTRADICTION:
         draft.enter(in_state(draft, batch, home_state(batch)), Stage.PROVE, front=True)
         halt(draft, f"contradiction: {first.detail}", violated=True)
@@ -56,9 +57,9 @@ def _go_on(draft: Draft, batch: Batch, proven: tuple[Proven[Claim], ...]) -> Non
 def _not_enough(draft: Draft, batch: Batch, verdict: NotEnoughTrust) -> None:
     """The block itself has not enough trust yet: the whole stage waits."""
     waiting = replace(in_state(draft, batch, home_state(batch)), ready_s=0.0)
-    draft.enter(waiting, Stage.PROVE, front=True)
     reason = f"not-enough-trust: {verdict.have} of {verdict.need}"
     rest(draft, batch.leg, Stage.PROVE, WaitingOn.PROOF, reason, None)
+    draft.enter(waiting, Stage.PROVE, front=True)
 
 
 def _detail(verdicts: Sequence[_Verdict], reason: Reason) -> str:
@@ -106,7 +107,7 @@ def _was_received(draft: Draft, batch: Batch, detail: str) -> None:
     """Proven: the packet was received after all. The OUT leg takes it back and confirms."""
     claims: list[Claim] = [Sent(packet=claim.packet) for claim in batch.claims]
     returned = replace(
-        reclaimed(batch, claims, batch.id), leg=Leg.OUT, note=detail, delivered_by="other", ready_s=0.0
+        reclaimed(again(draft, batch, detail), claims, batch.id), leg=Leg.OUT, delivered_by="other"
     )
     draft.enter(in_state(draft, returned, State.INCLUDED), Stage.CONFIRM)
 

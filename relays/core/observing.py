@@ -180,7 +180,9 @@ def start_back(draft: Draft, claims: Sequence[Claim], state: State, attempts: in
     size = draft.state.limits.batch
     for first in range(0, len(claims), size):
         part = claims[first : first + size]
-        batch = replace(new_batch(draft, Leg.BACK, part, state), attempts=attempts)
+        rest_s = delay_s(draft.state.limits.backoff_s, attempts) if attempts else 0.0
+        batch = new_batch(draft, Leg.BACK, part, state)
+        batch = replace(batch, attempts=attempts, ready_s=draft.at_s + rest_s)
         batch = with_turn(draft, batch, draft.at_s)
         stage = Stage.CHECK if batch.turn_s > draft.at_s else Stage.PROVE
         proof = [claim.acknowledgements for claim in part if isinstance(claim, Acknowledged)]
@@ -260,7 +262,9 @@ def recent_back_height(draft: Draft) -> Height:
 
 def expired(draft: Draft, batch: Batch) -> None:
     """The destination's finalized state has no receipts and is past the timeouts: the refund begins."""
-    start_back(draft, [NotReceived(packet=claim.packet) for claim in batch.claims], State.EXPIRED, 0)
+    start_back(
+        draft, [NotReceived(packet=claim.packet) for claim in batch.claims], State.EXPIRED, batch.attempts
+    )
 
 
 def dispute(draft: Draft, batch: Batch, detail: str) -> None:

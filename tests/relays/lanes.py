@@ -1,4 +1,4 @@
-"""Helpers for tables about `decide` and `apply`: a lane, packets, statuses, and an ideal world that answers steps."""
+"""Helpers for tables about `decide` and `apply`: a lane, packets, and an ideal world that answers steps."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,7 +82,7 @@ def packet(sequence: int, timeout_s: int = FAR_S) -> Packet:
     )
 
 
-def seen(sequence: int, height: int = 20, timeout_s: int = FAR_S) -> SeenPacket:
+def seen(sequence: int, height: int = 11, timeout_s: int = FAR_S) -> SeenPacket:
     return SeenPacket(packet=packet(sequence, timeout_s), height=Height(height), transaction=f"tx{sequence}")
 
 
@@ -93,9 +93,7 @@ def answered(sequence: int, height: int = 20, answer: tuple[bytes, ...] = ANSWER
 
 
 def proven(claim: Claim, at: BlockRef) -> Proven[Claim]:
-    return Proven(
-        lane=LANE, claim=claim, at=at, time_s=int(NOW_S), assurance=Assurance.CONSENSUS, seal=_SEAL
-    )
+    return Proven(lane=LANE, claim=claim, at=at, time_s=int(NOW_S), assurance=Assurance.CONSENSUS, seal=_SEAL)
 
 
 ATTESTED = Attested(height=Height(1), time_s=1, state_signatures=(b"s",), packet_signatures=(b"p",))

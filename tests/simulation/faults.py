@@ -60,7 +60,7 @@ async def reorg(world: World) -> None:
 
 
 async def lie(world: World) -> None:
-    """One endpoint of a chain, in one run always the same, has a personality for a while: below the quorum."""
+    """One endpoint of a chain, in one run the same, has a personality for a while: below the quorum."""
     chain = world.chains[world.random.choice(CHAINS)]
     if chain.faults:
         return
@@ -107,7 +107,7 @@ async def _again(world: World, fault: Fault, end_s: float) -> None:
 
 
 async def storm(world: World, seconds: float) -> tuple[str, ...]:
-    """Let users send and a random subset of faults happen for so long, then heal. Return the faults' names."""
+    """Let users send and a random subset of faults happen, then heal. Return the faults' names."""
     chosen = world.random.sample(KINDS, world.random.randint(1, len(KINDS)))
     process_faults = [fault for fault in chosen if fault in (kill_one, lose_a_disk, kill_two)]
     others = [fault for fault in chosen if fault not in process_faults]

@@ -1,4 +1,4 @@
-"""The runtime's ports for simulations: a durable memory that survives kills, and attestors in this process."""
+"""The runtime's ports for simulations: a memory that survives kills, and attestors in this process."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,7 +57,9 @@ class DurableStore:
         for leg, cursor in changes.cursors:
             before = cursors.get(leg)
             if before is not None and cursor.height < before.height:
-                raise AssertionError(f"{lane} {leg}: cursor went back from {before.height} to {cursor.height}")
+                raise AssertionError(
+                    f"{lane} {leg}: cursor went back from {before.height} to {cursor.height}"
+                )
             cursors[leg] = cursor
         messages = self.messages.setdefault(lane, {})
         for message in changes.inserted:
@@ -101,7 +103,9 @@ class Attestor:
     truth: Mapping[ChainId, MemoryChain]
     clock: VirtualClock
 
-    async def sign(self, lane: Lane, claims: Sequence[Claim], at: BlockRef, time_s: int) -> tuple[bytes, bytes]:
+    async def sign(
+        self, lane: Lane, claims: Sequence[Claim], at: BlockRef, time_s: int
+    ) -> tuple[bytes, bytes]:
         """Return signatures over block and claims after proving them. Raises `AdapterError`, `ValueError`."""
         link = self.links[at.chain]
         finalized = (await link.chain.status()).finalized
@@ -117,9 +121,7 @@ class Attestor:
         self._check_final(at)
         key = lane_key(self.name, signing_lane(lane, claims[0]))
         state = attestation.state_digest(attestation.encode_state(at.height, time_s))
-        packets = attestation.packets_digest(
-            attestation.encode_packets(at.height, attestation.pairs(claims))
-        )
+        packets = attestation.packets_digest(attestation.encode_packets(at.height, attestation.pairs(claims)))
         return sign(key, state), sign(key, packets)
 
     def _check_final(self, at: BlockRef) -> None:

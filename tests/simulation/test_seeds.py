@@ -1,7 +1,7 @@
 """Whatever goes wrong, every message ends exactly once: seeded storms over two chains and three gateways."""
 
-import structlog
 import pytest
+import structlog
 
 from relays.runtime.status import LaneMode
 from tests.simulation.faults import storm
@@ -18,7 +18,7 @@ def _quiet() -> None:
 
 
 async def simulate(seed: int) -> tuple[str, int]:
-    """Run one seed; return its fingerprint and the number of messages. Raises `AssertionError` with all findings."""
+    """Run one seed; return its fingerprint and the number of messages. Raises with all findings."""
     world = World(seed)
     for name in GATEWAYS:
         world.start(name)

@@ -118,7 +118,8 @@ class World:
         gateway.supervisor = Supervisor(
             links=links,
             lanes=[
-                LaneParams(lane=lane, rank=rank(GATEWAYS, name, lane), takeover_s=TAKEOVER_S) for lane in LANES
+                LaneParams(lane=lane, rank=rank(GATEWAYS, name, lane), takeover_s=TAKEOVER_S)
+                for lane in LANES
             ],
             store=gateway.store,
             attestors=InProcessAttestors(alive=self.alive, names=own_first, threshold=2),
@@ -162,9 +163,7 @@ class World:
                 timeout_s=timeout_s,
             )
         recipient = bytes(20) if kind < 0.5 else USER
-        return SendMessage(
-            lane=lane, recipient=f"0x{recipient.hex()}", payload=b"hello", timeout_s=timeout_s
-        )
+        return SendMessage(lane=lane, recipient=f"0x{recipient.hex()}", payload=b"hello", timeout_s=timeout_s)
 
     def tally(self, lane: Lane) -> Tally:
         return tally(self.chains[lane.source], self.chains[lane.destination], lane)
