@@ -193,6 +193,6 @@ def measure() -> Row:
         notes=[
             "Figures are over messages, each from the block that shows it. The gateway is woken by heads; "
             "fetches logs, state, proofs; verifies; asks an attestor; commits; submits. The peer fetches logs "
-            "and submits; it cannot keep up with 1,000 a second.",
+            "and submits; 1,000 a second are too many for it.",
         ],
     )

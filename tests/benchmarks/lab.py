@@ -141,7 +141,7 @@ def write_config(place: Path, lane: Lane, ends: Sequence[End], peers: Sequence[i
     keys.save("master", SEED, PASSWORD)
     keys.save("payer", DEV_KEY, PASSWORD)
     lines = ["[gateway]", 'name = "own"', 'log = "json"', 'log_level = "warning"', "", "[api]"]
-    lines += ['listen = "127.0.0.1:0"', ""]
+    lines += ['listen = "127.0.0.1:0"', "", "[limits]", "batch = 100", "window = 64", "ahead = 8", ""]
     for end in ends:
         lines += ["[[chains]]", f'id = "eip155:{end.number}"', 'adapter = "evm"', 'signer = "keystore:payer"']
         lines += [
@@ -166,7 +166,6 @@ def write_config(place: Path, lane: Lane, ends: Sequence[End], peers: Sequence[i
         pairs = zip(names, addresses, strict=True)
         shown = [f'{{ name = "{name}", address = "0x{address.hex()}" }}' for name, address in pairs]
         lines += ["attestors = [" + ", ".join(shown) + "]", "takeover_s = 0", ""]
-        lines += ["[lanes.limits]", "batch = 100", "in_flight = 64", ""]
     for index, port in enumerate(peers):
         lines += [
             f"[peers.peer-{index}]",

@@ -58,9 +58,8 @@ class State:
 
     def __init__(self, commitments: Mapping[bytes, bytes]) -> None:
         self.commitments = dict(commitments)
-        self._storage = TrieBuilder(
-            {keccak256(slot): rlp_bytes(value) for slot, value in commitments.items()}
-        )
+        words = {keccak256(slot): rlp_bytes(value.lstrip(b"\0")) for slot, value in commitments.items()}
+        self._storage = TrieBuilder(words)
         empty = account(1, ONE_ETHER, EMPTY_TRIE_ROOT, keccak256(b""))
         accounts = {keccak256(i.to_bytes(20, "big")): empty for i in range(OTHER_ACCOUNTS)}
         accounts[keccak256(ROUTER)] = account(1, 0, self._storage.root, keccak256(b"router"))
@@ -76,7 +75,7 @@ class State:
         """Return the storage proof of a slot, as JSON."""
         value = self.commitments.get(slot, b"")
         nodes = ["0x" + node.hex() for node in self._storage.prove(keccak256(slot))]
-        return orjson.dumps({"key": "0x" + slot.hex(), "value": "0x" + (value.hex() or "0"), "proof": nodes})
+        return orjson.dumps({"key": "0x" + slot.hex(), "value": hex(int.from_bytes(value)), "proof": nodes})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -252,8 +251,9 @@ class ScriptedChain:
     def _get_receipt(self, parameters: Sequence[Any]) -> bytes:
         return self._receipts.get(parameters[0], NOTHING)
 
-    def _count(self, _: Sequence[Any]) -> bytes:
-        return b'"%s"' % hex(self._nonces).encode()
+    def _count(self, parameters: Sequence[Any]) -> bytes:
+        waiting = 0 if parameters[1] == "pending" else len(self._pending)
+        return b'"%s"' % hex(self._nonces - waiting).encode()
 
     def _chain_id(self, _: Sequence[Any]) -> bytes:
         return b'"%s"' % hex(self._number).encode()
