@@ -100,8 +100,7 @@ class EvmSubject:
         await self.settle()
 
     async def reorg(self) -> bool:
-        await self._rpc("evm_increaseTime", 1)
-        self.clock.ahead_s += 1
+        await self._rpc("anvil_setCoinbase", "0x" + "c0" * 20)
         await self._rpc("anvil_reorg", 1, [])
         return True
 
