@@ -29,14 +29,12 @@ class Block:
     gas_limit: int
 
 
-def block_call(at: Height | str | BlockRef) -> Call:
-    """Return the call that asks for a block by height, tag or hash."""
-    if isinstance(at, BlockRef):
-        return "eth_getBlockByHash", ["0x" + at.hash.hex(), False]
+def block_call(at: Height | str) -> Call:
+    """Return the call that asks for a block by height or tag."""
     return "eth_getBlockByNumber", [at if isinstance(at, str) else hex(at), False]
 
 
-async def read_block(client: RpcClient, chain: ChainId, at: Height | str | BlockRef) -> Block:
+async def read_block(client: RpcClient, chain: ChainId, at: Height | str) -> Block:
     """Ask one endpoint for a block. Raises `NotYetAvailable` when it has none, `Hostile` for a forged one."""
     [reply] = await client.batch([block_call(at)])
     return await checked_block(client, chain, reply)

@@ -23,7 +23,9 @@ from adapters.evm.wire import ProofJson, data, pinned, read
 from proofs import codec
 from proofs.evm import slots
 from proofs.evm.events import SEND_PACKET, WRITE_ACKNOWLEDGEMENTS, PacketEvents
-from proofs.evm.storage import Storage, prove_account
+from proofs.evm.storage import prove_account
+from proofs.hashing import keccak256
+from proofs.merkle.mpt import Trie
 from proofs.types import (
     Acknowledged,
     BlockRef,
@@ -265,10 +267,13 @@ class Source:
         return common, nodes
 
     async def _block_at(self, endpoint: RpcClient, at: BlockRef) -> Block:
-        block = self._blocks.get(at.hash)
-        if block is None:
-            block = await read_block(endpoint, at.chain, at)
-            self._remember(block)
+        known = self._blocks.get(at.hash)
+        if known is not None:
+            return known
+        block = await read_block(endpoint, at.chain, at.height)
+        if block.ref.hash != at.hash:
+            raise Reorged(f"block {at.height}: expected {at.hash.hex()}, canonical is {block.ref.hash.hex()}")
+        self._remember(block)
         return block
 
     def _remember(self, block: Block) -> None:
@@ -296,7 +301,7 @@ def _check_nodes(
 ) -> None:
     """Walk every proof to its end, whatever it proves. Raises `Hostile` for one of another block."""
     try:
-        storage = Storage(prove_account(block.state_root, address, common).storage_root)
+        trie = Trie(prove_account(block.state_root, address, common).storage_root)
     except Refusal as refusal:
         if refusal.reason is Reason.ABSENT:
             return
@@ -305,7 +310,7 @@ def _check_nodes(
         ) from refusal
     for slot, path in nodes.items():
         try:
-            storage.word(slot, path)
+            trie.membership(keccak256(slot), path)
         except Refusal as refusal:
             if refusal.reason is not Reason.ABSENT:
                 raise Hostile(

@@ -1,4 +1,4 @@
-"""Two development chains with our contracts on them, joined by one lane each way, for tests of the EVM adapter."""
+"""Two development chains with our contracts on them, joined by one lane each way, for tests."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ from adapters.evm.deploy import ClientSetup, Deployment, add_clients, deploy, de
 from adapters.evm.devnode import DEV_KEYS, DevNode
 from adapters.testkit.attesting import Key
 from proofs import registry
-from proofs.verify import verify
 from proofs.signatures import sign
 from proofs.types import ChainId, Claim, ClientId, Height, Lane, Proven, TrustedState
 from proofs.verdict import Accepted
+from proofs.verify import verify
 from tests.support.anvil import start_anvil
 
 KEYS = tuple([Key(f"attestor {index}") for index in range(3)])
@@ -91,7 +91,9 @@ class Side:
     config: EvmConfig
 
 
-async def install(node: DevNode, chain: ChainId, other: ChainId, mine: ClientId, theirs: ClientId) -> Deployment:
+async def install(
+    node: DevNode, chain: ChainId, other: ChainId, mine: ClientId, theirs: ClientId
+) -> Deployment:
     """Deploy everything, with one client of the other chain that the test's attestors attest, 2 of 3."""
     setup = ClientSetup(
         client=mine,
@@ -151,7 +153,9 @@ async def trust(side: Side, at: BlockRef) -> TrustedState:
 async def proven(side: Side, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> list[Proven[Claim]]:
     """Fetch evidence for the claims and judge it; every claim must be accepted."""
     trusted = await trust(side, at)
-    verdicts = verify(lane, trusted, side.chain.store, tuple(claims), await side.chain.prove(lane, claims, at))
+    verdicts = verify(
+        lane, trusted, side.chain.store, tuple(claims), await side.chain.prove(lane, claims, at)
+    )
     assert all(isinstance(verdict, Accepted) for verdict in verdicts), verdicts
     return [verdict.value for verdict in verdicts]
 

@@ -1,170 +1,148 @@
-"""The EVM adapter on a development chain as a subject of the kit: three endpoints, all of them proxies."""
+"""The EVM adapter as a subject of the conformance kit: a development chain that mines when it is told to."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import coincurve
 
 import adapters.evm
-from adapters.api import GatewayChain, Resources, SendMessage
+from adapters.api import GatewayChain, Resources
 from adapters.evm import ADAPTER
-from adapters.evm.adapter import EvmChain
-from adapters.evm.config import EndpointConfig, EvmConfig
-from adapters.evm.deploy import ClientSetup, add_clients, deploy, deployer
-from adapters.evm.devnode import DEV_KEYS
+from adapters.evm.abi import array, dynamic, encode, selector, word
+from adapters.evm.config import EndpointConfig
+from adapters.evm.deploy import ClientSetup, Deployment, add_clients, deploy, deployer
+from adapters.evm.devnode import DevNode
+from adapters.evm.send import included
+from adapters.evm.sender import Sender
+from adapters.evm.transactions import Intent
 from adapters.manifest import load
 from adapters.testkit.subject import ATTESTORS, KIT_CHAIN, KIT_CLIENT, THRESHOLD
-from proofs.signatures import address_of, sign
-from proofs.types import ChainId, ClientId, Lane
+from proofs.ids import InteropAddress, encode_interop
+from proofs.types import ClientId
 from tests.support.anvil import start_anvil
-from tests.support.rpc_proxy import RpcProxy, forged, honest, nonsense
+from tests.support.evm import A, DevSigner, WallClock, config
+from tests.support.liar import liar, says
 
-CHAIN = ChainId("eip155:31337")
-_FINAL_BELOW_HEAD = 3
-"""Blocks to make so that the development chain calls an old head final."""
-
-
-class DevSigner:
-    """One of the accounts that development chains fund."""
-
-    def __init__(self, index: int) -> None:
-        self._key = bytes.fromhex(DEV_KEYS[index])
-
-    @property
-    def address(self) -> bytes:
-        return address_of(coincurve.PrivateKey(self._key).public_key)
-
-    def sign(self, digest: bytes) -> bytes:
-        return sign(self._key, digest)
+CLIENT = ClientId("kit-client")
+_NAMES = ("bad", "good", "better")
+_FINAL_AFTER = 3
+"""Blocks on top of a final one, with one slot to an epoch."""
 
 
-class ChainClock:
-    """Real time, moved ahead as far as the chain's own: every block is at least a second after its parent."""
+@dataclass
+class ChainClock(WallClock):
+    """The real time, or the chain's where that is ahead."""
 
-    ahead_s = 0.0
+    ahead_s: float = 0.0
 
     def now_s(self) -> float:
         return time.time() + self.ahead_s
 
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
 
 class EvmSubject:
-    """One development chain with our contracts on it."""
+    """One development chain with our contracts and a client of the kit's chain."""
 
-    manifest = load(Path(adapters.evm.__file__).parent / "manifest.toml")
+    chain_id = A
+    client = CLIENT
     plugin = ADAPTER
-    chain_id = CHAIN
-    client = ClientId("subject-0")
 
-    def __init__(self, url: str, proxies: list[RpcProxy], config: EvmConfig, recipient: str) -> None:
-        self._url = url
-        self._proxies = proxies
-        self.config = config
-        self.recipient = recipient
-        self.clock = ChainClock()
-        self.resources = Resources(clock=self.clock, signer=DevSigner(1))
-        self._user = EvmChain(CHAIN, config, Resources(clock=self.clock, signer=DevSigner(2)))
+    def __init__(self, node: DevNode, clock: ChainClock, deployed: Deployment, operator: Sender) -> None:
+        self.manifest = load(Path(adapters.evm.__file__).parent / "manifest.toml")
+        self.clock = clock
+        self.resources = Resources(clock=clock, signer=DevSigner(0))
+        endpoints = tuple([EndpointConfig(name=name, url=f"{node.url}/?{name}") for name in _NAMES])
+        self.config = config(node, deployed, endpoints=endpoints, request_timeout_s=2.0)
+        self.recipient = deployed.sample_app
+        self._node = node
+        self._deployed = deployed
+        self._operator = operator
+
+    async def rpc(self, method, *params):
+        """Return what the node answers."""
+        call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        async with aiohttp.ClientSession() as session, session.post(self._node.url, json=call) as response:
+            answer = await response.json()
+        assert "error" not in answer, (method, answer)
+        return answer["result"]
 
     async def produce(self, count: int, timeout_s: int) -> None:
-        lane = Lane(
-            source=CHAIN, source_client=self.client, destination=KIT_CHAIN, destination_client=KIT_CLIENT
-        )
-        request = SendMessage(
-            lane=lane, recipient="0x" + "66" * 20, payload=b"to the kit", timeout_s=timeout_s
-        )
-        await self._user.connect()
-        try:
-            await self._user.send([request] * count)
-        finally:
-            await self._user.close()
+        recipient = encode_interop(InteropAddress(chain=KIT_CHAIN, address=b"\x66" * 20))
+        until = selector("deliverBefore(uint256)") + word(timeout_s)
+        parts = [dynamic(recipient), array([dynamic(b"to the kit")] * count), array([dynamic(until)])]
+        call_data = selector("sendMany(bytes,bytes[],bytes[])") + encode(parts)
+        app = bytes.fromhex(self._deployed.sample_app[2:])
+        intent = Intent(to=app, data=call_data, gas=200_000 + 200_000 * count)
+        [fate] = await included(self._operator, await self._operator.send([intent]))
+        assert fate.receipt.status == "0x1"
 
     async def settle(self) -> None:
-        await self._rpc("anvil_mine", hex(_FINAL_BELOW_HEAD))
-        block = await self._rpc("eth_getBlockByNumber", "latest", False)
-        self.clock.ahead_s = max(self.clock.ahead_s, int(block["timestamp"], 16) - time.time())
+        await self.rpc("anvil_mine", hex(_FINAL_AFTER), "0x0")
+        await self._follow()
 
     async def pass_time(self, seconds: int) -> None:
-        await self._rpc("evm_increaseTime", seconds)
+        await self.rpc("evm_increaseTime", seconds)
+        await self.rpc("anvil_mine", hex(1 + _FINAL_AFTER), "0x0")
         self.clock.ahead_s += seconds
-        await self.settle()
+        await self._follow()
+
+    async def _follow(self) -> None:
+        block = await self.rpc("eth_getBlockByNumber", "latest", False)
+        self.clock.ahead_s = max(self.clock.ahead_s, int(block["timestamp"], 16) - time.time())
 
     async def reorg(self) -> bool:
-        await self._rpc("anvil_reorg", 1, [])
+        await self.rpc("anvil_rollback", 1)
+        await self.rpc("evm_increaseTime", 7)
+        await self.rpc("anvil_mine", "0x1", "0x0")
+        await self._follow()
         return True
 
-    def garbled(self) -> AbstractAsyncContextManager[GatewayChain]:
-        return self._faulty(nonsense, self._proxies)
-
-    def with_liar(self) -> AbstractAsyncContextManager[GatewayChain]:
-        return self._faulty(forged, self._proxies[:1])
+    @asynccontextmanager
+    async def garbled(self) -> AsyncIterator[GatewayChain]:
+        async with self._spoiled() as (chain, named):
+            for each in named.values():
+                each.failure = says(text="<html>nonsense</html>")
+            yield chain
 
     @asynccontextmanager
-    async def _faulty(
-        self, speak: Callable[[Any], bytes], proxies: list[RpcProxy]
-    ) -> AsyncIterator[GatewayChain]:
-        chain = ADAPTER.build(CHAIN, self.config, self.resources)
-        await chain.connect()
-        try:
-            for proxy in proxies:
-                proxy.speak = speak
+    async def with_liar(self) -> AsyncIterator[GatewayChain]:
+        async with self._spoiled() as (chain, named):
+            named["bad"].lies["eth_getBlockByNumber"] = lambda _, block: (
+                block and {**block, "stateRoot": "0x" + "11" * 32}
+            )
+            named["bad"].lies["eth_getLogs"] = lambda *_: []
+            named["bad"].lies["eth_call"] = lambda *_: "0x" + "00" * 320
             yield chain
-        finally:
-            for proxy in proxies:
-                proxy.speak = honest
-            await chain.close()
 
-    async def _rpc(self, method: str, *params: Any) -> Any:
-        call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        async with aiohttp.ClientSession() as session, session.post(self._url, json=call) as answer:
-            reply = await answer.json()
-        if "error" in reply:
-            raise RuntimeError(f"{method}: {reply['error']}")
-        return reply["result"]
+    @asynccontextmanager
+    async def _spoiled(self):
+        async with AsyncExitStack() as stack:
+            named = {name: await stack.enter_async_context(liar(self._node.url)) for name in _NAMES}
+            endpoints = tuple([EndpointConfig(name=name, url=each.url) for name, each in named.items()])
+            chain = ADAPTER.build(A, replace(self.config, endpoints=endpoints), self.resources)
+            await chain.connect()
+            stack.push_async_callback(chain.close)
+            yield chain, named
 
 
 @asynccontextmanager
 async def evm_subject() -> AsyncIterator[EvmSubject]:
-    """Yield a subject on a chain of its own that makes a block for each transaction."""
+    """Start a chain with everything on it."""
+    clock = ChainClock()
     setup = ClientSetup(
-        client=EvmSubject.client,
+        client=CLIENT,
         counterparty=KIT_CLIENT,
         counterparty_chain=KIT_CHAIN,
         attestors=ATTESTORS,
         threshold=THRESHOLD,
     )
     with start_anvil(block_time_s=None) as node:
-        resources = Resources(clock=ChainClock(), signer=DevSigner(0))
-        async with deployer(CHAIN, node.url, resources, poll_s=0.05) as sender:
-            deployed = await deploy(sender, CHAIN)
-            await add_clients(sender, deployed, [setup])
-        async with AsyncExitStack() as stack:
-            proxies = [await stack.enter_async_context(RpcProxy(node.url)) for _ in range(3)]
-            config = EvmConfig(
-                endpoints=tuple(
-                    [
-                        EndpointConfig(name=name, url=proxy.url)
-                        for name, proxy in zip("abc", proxies, strict=True)
-                    ]
-                ),
-                router=deployed.router,
-                erc7786_gateway=deployed.erc7786_gateway,
-                transfer=deployed.transfer,
-                start_height=deployed.start_height,
-                poll_s=0.05,
-                straggler_s=0.2,
-                in_flight_window=64,
-            )
-            subject = EvmSubject(node.url, proxies, replace(config), deployed.sample_app)
+        operator_resources = Resources(clock=clock, signer=DevSigner(9))
+        async with deployer(A, node.url, operator_resources, poll_s=0.02) as operator:
+            deployed = await deploy(operator, A)
+            await add_clients(operator, deployed, [setup])
+            subject = EvmSubject(node, clock, deployed, operator)
             await subject.settle()
             yield subject

@@ -47,7 +47,11 @@ class Liar:
         many = asked if isinstance(asked, list) else [asked]
         self.calls += [(each["method"], each["params"]) for each in many]
         self.sizes.append(len(many))
-        honest = await self._forward(many) if self.upstream else [{"id": each["id"], "result": None} for each in many]
+        honest = (
+            await self._forward(many)
+            if self.upstream
+            else [{"id": each["id"], "result": None} for each in many]
+        )
         answers = [self._spoil(each, answer) for each, answer in zip(many, honest, strict=True)]
         body = orjson.dumps(answers if isinstance(asked, list) else answers[0])
         if self.failure is not None:
@@ -61,7 +65,7 @@ class Liar:
 
     def _spoil(self, call: dict, answer: dict) -> dict:
         lie = self.lies.get(call["method"])
-        if lie is None or self.upstream and "result" not in answer:
+        if lie is None or (self.upstream and "result" not in answer):
             return answer
         try:
             return {"jsonrpc": "2.0", "id": call["id"], "result": lie(call["params"], answer.get("result"))}
@@ -122,6 +126,8 @@ def says(status: int = 200, text: str | bytes = "", **headers: str) -> Callable[
 
     async def failure(request: web.Request, body: bytes) -> web.StreamResponse:
         raw = text.encode() if isinstance(text, str) else text
-        return web.Response(status=status, body=raw, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        return web.Response(
+            status=status, body=raw, headers={key.replace("_", "-"): value for key, value in headers.items()}
+        )
 
     return failure

@@ -58,35 +58,33 @@ async def test_an_endpoint_that_says_no_and_broadcasts_has_one_effect(node):
 @pytest.mark.covers("RPC-10", "REL-05")
 async def test_a_broadcast_without_an_answer_is_kept_and_tried_again(node):
     signer, before = node.signer(), await node.received_wei()
-    async with liar(node.node.url) as bad:
-        async with sending(node, signer, bad.url) as (sender, clock):
-            await sender.next_nonce()
+    async with liar(node.node.url) as bad, sending(node, signer, bad.url) as (sender, clock):
+        await sender.next_nonce()
 
-            async def cut(request, body):
-                if bad.calls[-1][0] == "eth_sendRawTransaction":
-                    return await says(status=502)(request, body)
-                from aiohttp import web
+        async def cut(request, body):
+            if bad.calls[-1][0] == "eth_sendRawTransaction":
+                return await says(status=502)(request, body)
+            from aiohttp import web
 
-                return web.Response(body=body, content_type="application/json")
+            return web.Response(body=body, content_type="application/json")
 
-            bad.failure = cut
-            [sent] = await sender.send([pay()])
-            bad.failure = None
-            clock.time_s += 60
-            await settled(node, sender, [sent])
+        bad.failure = cut
+        [sent] = await sender.send([pay()])
+        bad.failure = None
+        clock.time_s += 60
+        await settled(node, sender, [sent])
     assert await node.received_wei() == before + 1
 
 
 async def test_a_refusal_for_lack_of_funds_frees_the_nonce(node):
     signer = node.signer()
-    async with liar(node.node.url) as bad:
-        async with sending(node, signer, bad.url) as (sender, _):
-            await sender.next_nonce()
-            balances = iter(["0xde0b6b3a7640000", "0x1"])
-            bad.lies["eth_getBalance"] = lambda *_: next(balances)
-            bad.lies["eth_sendRawTransaction"] = fail
-            bad.lies["eth_getTransactionByHash"] = lambda *_: None
-            with pytest.raises(Underfunded):
-                await sender.send([pay()])
-            assert sender.open_count() == 0
-            assert await sender.next_nonce() == 0
+    async with liar(node.node.url) as bad, sending(node, signer, bad.url) as (sender, _):
+        await sender.next_nonce()
+        balances = iter(["0xde0b6b3a7640000", "0x1"])
+        bad.lies["eth_getBalance"] = lambda *_: next(balances)
+        bad.lies["eth_sendRawTransaction"] = fail
+        bad.lies["eth_getTransactionByHash"] = lambda *_: None
+        with pytest.raises(Underfunded):
+            await sender.send([pay()])
+        assert sender.open_count() == 0
+        assert await sender.next_nonce() == 0

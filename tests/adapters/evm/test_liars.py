@@ -1,4 +1,4 @@
-"""One lying endpoint among three on a real chain: no effect, a typed reason, quarantine. Alone, it stops everything."""
+"""One lying endpoint among three on a real chain: no effect, a typed reason, quarantine. Alone, it stops."""
 
 import asyncio
 import time
@@ -72,7 +72,10 @@ def forge_state_root(_, block):
 
 def forge_whole_header(_, block):
     forged = forge_state_root(None, block)
-    known = {field: forged.get(key) for field, key in zip(BlockJson.__struct_fields__, BlockJson.__struct_encode_fields__)}
+    known = {
+        field: forged.get(key)
+        for field, key in zip(BlockJson.__struct_fields__, BlockJson.__struct_encode_fields__, strict=True)
+    }
     return {**forged, "hash": "0x" + keccak256(encode_header(BlockJson(**known))).hex()}
 
 
@@ -81,7 +84,9 @@ def forge_value(_, logs):
 
 
 def forge_nodes(_, proof):
-    slots = [{**each, "proof": [node[:-2] + "00" for node in each["proof"]]} for each in proof["storageProof"]]
+    slots = [
+        {**each, "proof": [node[:-2] + "00" for node in each["proof"]]} for each in proof["storageProof"]
+    ]
     return {**proof, "storageProof": slots}
 
 
@@ -111,8 +116,12 @@ async def test_forged_logs_have_no_effect_and_quarantine_their_author(sent_chain
         pytest.param(lambda _, logs: logs[1:], id="the last only"),
         pytest.param(lambda _, logs: logs + logs[:1], id="one twice"),
         pytest.param(lambda _, logs: list(reversed(logs)), id="backwards, which does no harm"),
-        pytest.param(lambda _, logs: [{**log, "blockNumber": "0xffff"} for log in logs], id="beyond the head"),
-        pytest.param(lambda _, logs: [{**log, "address": "0x" + "11" * 20} for log in logs], id="another contract"),
+        pytest.param(
+            lambda _, logs: [{**log, "blockNumber": "0xffff"} for log in logs], id="beyond the head"
+        ),
+        pytest.param(
+            lambda _, logs: [{**log, "address": "0x" + "11" * 20} for log in logs], id="another contract"
+        ),
         pytest.param(lambda _, logs: [{**log, "removed": True} for log in logs], id="removed"),
         pytest.param(lambda _, logs: "nonsense", id="nonsense"),
     ],
@@ -163,7 +172,10 @@ async def test_a_header_that_was_forged_whole_is_a_lonely_vote(sent_chain):
     async with watched(a) as (side, named):
         named["liar"].lies["eth_getBlockByNumber"] = forge_whole_header
         update = await side.chain.update(at)
-        assert sorted(name for name, vote in update.votes.items() if vote == at.hash) == ["honest-1", "honest-2"]
+        assert sorted(name for name, vote in update.votes.items() if vote == at.hash) == [
+            "honest-1",
+            "honest-2",
+        ]
         assert update.votes["liar"] != at.hash
         status = await side.chain.status()
         assert (await a.chain.block(status.finalized.height)).hash == status.finalized.hash
@@ -185,7 +197,7 @@ async def test_with_the_honest_endpoints_down_the_quorum_is_not_lowered(sent_cha
 
 @pytest.mark.covers("RPC-09")
 async def test_an_endpoint_that_switches_to_another_chain_is_quarantined(sent_chain):
-    a, at = sent_chain
+    a, _ = sent_chain
     async with watched(a) as (side, named):
         named["liar"].lies["eth_chainId"] = lambda *_: "0x1"
         await side.chain.status()
@@ -218,7 +230,9 @@ async def test_a_finalized_tag_of_one_endpoint_moves_nothing(tag_lie, sent_chain
                 return (await response.json())["result"]
 
         false = await ask(tag_lie)
-        named["liar"].lies["eth_getBlockByNumber"] = lambda params, true: false if params[0] == "finalized" else true
+        named["liar"].lies["eth_getBlockByNumber"] = lambda params, true: (
+            false if params[0] == "finalized" else true
+        )
         status = await side.chain.status()
         true = await a.chain.status()
         assert before.finalized.height <= status.finalized.height <= true.finalized.height
@@ -262,7 +276,8 @@ async def test_receipts_and_refusals_of_one_endpoint_neither_make_nor_hide_a_del
         assert isinstance(included, Included)
         assert included.succeeded, included.detail
         bad.lies["eth_getTransactionReceipt"] = lambda params, _: {
-            "transactionHash": params[0], "blockNumber": "0x1", "blockHash": "0x" + "22" * 32, "status": "0x1",
+            "transactionHash": params[0], "blockNumber": "0x1", "blockHash": "0x" + "22" * 32,
+            "status": "0x1",
             "gasUsed": "0x1", "effectiveGasPrice": "0x1",
         }  # fmt: skip
         [forged] = await side.chain.submissions(["0x" + "33" * 32])

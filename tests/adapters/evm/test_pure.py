@@ -1,4 +1,4 @@
-"""The parts of the EVM adapter that touch no network, held against independent implementations and their own rules."""
+"""The parts of the EVM adapter that touch no network, against independent implementations and their rules."""
 
 from dataclasses import replace
 
@@ -25,7 +25,10 @@ from tests.support.evm import DevSigner
 from tests.support.packets import LANE, packet
 
 GOOD = EvmConfig(
-    endpoints=(EndpointConfig(name="a", url="https://a.example"), EndpointConfig(name="b", url="http://127.0.0.1:1")),
+    endpoints=(
+        EndpointConfig(name="a", url="https://a.example"),
+        EndpointConfig(name="b", url="http://127.0.0.1:1"),
+    ),
     router="0x5FbDB2315678afecb367f032d93F642f64180aa3",
 )
 
@@ -48,7 +51,12 @@ BATCH = "(string,((string,string,string,string),bytes32[],bytes,bytes)[],uint64,
 
 
 def head(one, tail):
-    return one.sequence.to_bytes(8, "big") + one.timeout_s.to_bytes(8, "big") + tail.to_bytes(4, "big") + bytes(12)
+    return (
+        one.sequence.to_bytes(8, "big")
+        + one.timeout_s.to_bytes(8, "big")
+        + tail.to_bytes(4, "big")
+        + bytes(12)
+    )
 
 
 def test_a_batch_is_encoded_as_the_abi_says():
@@ -66,7 +74,9 @@ def test_a_batch_is_encoded_as_the_abi_says():
 
 
 def test_acknowledgements_travel_once_each_with_an_index():
-    claims = [Acknowledged(packet=packet(i), acknowledgements=(ack,)) for i, ack in enumerate([b"a", b"b", b"a"], 1)]
+    claims = [
+        Acknowledged(packet=packet(i), acknowledgements=(ack,)) for i, ack in enumerate([b"a", b"b", b"a"], 1)
+    ]
     made = batches.delivery_call(delivery(*claims), b"")
     heads = [head(packet(i), 0) for i in (1, 2, 3)]
     group = (("gateway", "gateway", "1", "application/octet-stream"), heads, b"hello", b"")
@@ -94,9 +104,13 @@ def test_what_the_router_cannot_take_is_refused_here():
         batches.delivery_call(delivery(*many), b"")
 
 
-@given(st.lists(st.binary(max_size=70), max_size=5), st.text(max_size=40), st.lists(st.integers(0, 2**64 - 1)))
+@given(
+    st.lists(st.binary(max_size=70), max_size=5), st.text(max_size=40), st.lists(st.integers(0, 2**64 - 1))
+)
 def test_the_encoder_agrees_with_eth_abi(items, text, numbers):
-    ours = encode([struct([array([dynamic(each) for each in items]), word(5)]), dynamic(text), uint64s(numbers)])
+    ours = encode(
+        [struct([array([dynamic(each) for each in items]), word(5)]), dynamic(text), uint64s(numbers)]
+    )
     assert ours == eth_abi_encode(["(bytes[],uint64)", "string", "uint64[]"], [(items, 5), text, numbers])
     answer = Answer(ours)
     assert answer.inner(32).text() == text
@@ -113,14 +127,19 @@ def test_answers_that_are_no_abi_are_malformed_and_nothing_else(raw):
 
 
 @given(
-    st.integers(0, 2**40), st.integers(0, 2**70), st.integers(0, 2**70), st.integers(21_000, 2**40), st.binary(max_size=300)
+    st.integers(0, 2**40),
+    st.integers(0, 2**70),
+    st.integers(0, 2**70),
+    st.integers(21_000, 2**40),
+    st.binary(max_size=300),
 )
 def test_a_signed_transaction_is_the_one_that_eth_account_makes(nonce, fee, value, gas, data):
     intent = Intent(to=bytes(range(20)), data=data, gas=gas, value_wei=value)
     made = sign(DevSigner(0), 31337, nonce, Fee(max_fee_wei=fee, priority_fee_wei=fee // 2), intent)
     theirs = Account.from_key(DEV_KEYS[0]).sign_transaction(
         {
-            "type": 2, "chainId": 31337, "nonce": nonce, "maxFeePerGas": fee, "maxPriorityFeePerGas": fee // 2,
+            "type": 2, "chainId": 31337, "nonce": nonce, "maxFeePerGas": fee,
+            "maxPriorityFeePerGas": fee // 2,
             "gas": gas, "to": intent.to, "value": value, "data": data,
         }
     )  # fmt: skip
@@ -174,7 +193,13 @@ def test_gas_is_scaled_by_what_grew_more_and_doubted_when_too_different():
 def waiting(nonce):
     intent = Intent(to=b"", data=b"", gas=1)
     version = SignedTransaction(raw=b"", hash=bytes([nonce]) * 32)
-    return Waiting(nonce=nonce, intent=intent, fee=Fee(max_fee_wei=1, priority_fee_wei=1), versions=[version], sent_at_s=0)
+    return Waiting(
+        nonce=nonce,
+        intent=intent,
+        fee=Fee(max_fee_wei=1, priority_fee_wei=1),
+        versions=[version],
+        sent_at_s=0,
+    )
 
 
 def test_the_ledger_never_gives_a_nonce_twice():
@@ -195,11 +220,17 @@ def test_the_ledger_never_gives_a_nonce_twice():
 
 
 def test_reverts_are_told_in_the_words_of_the_contracts():
-    assert describe(selector("ClientNotFound(string)") + eth_abi_encode(["string"], ["x-1"])) == "ClientNotFound('x-1')"
+    assert (
+        describe(selector("ClientNotFound(string)") + eth_abi_encode(["string"], ["x-1"]))
+        == "ClientNotFound('x-1')"
+    )
     assert describe(selector("Error(string)") + eth_abi_encode(["string"], ["no"])) == "Error('no')"
     assert describe(b"") == "reverted without a reason"
     assert describe(b"\x01\x02\x03\x04rest") == "unknown error 0x0102030472657374"
-    assert describe(selector("ClientNotFound(string)") + b"\xff") == "ClientNotFound, with arguments that do not decode"
+    assert (
+        describe(selector("ClientNotFound(string)") + b"\xff")
+        == "ClientNotFound, with arguments that do not decode"
+    )
 
 
 def test_a_good_configuration_has_no_problems():
@@ -212,10 +243,19 @@ def test_a_good_configuration_has_no_problems():
     ("changes", "key"),
     [
         ({"endpoints": ()}, "endpoints"),
-        ({"endpoints": (*GOOD.endpoints, EndpointConfig(name="a", url="https://c.example"))}, "endpoints[2].name"),
-        ({"endpoints": (*GOOD.endpoints, EndpointConfig(name="c", url="https://a.example"))}, "endpoints[2].url"),
+        (
+            {"endpoints": (*GOOD.endpoints, EndpointConfig(name="a", url="https://c.example"))},
+            "endpoints[2].name",
+        ),
+        (
+            {"endpoints": (*GOOD.endpoints, EndpointConfig(name="c", url="https://a.example"))},
+            "endpoints[2].url",
+        ),
         ({"endpoints": (EndpointConfig(name="a", url="ftp://a"),)}, "endpoints[0].url"),
-        ({"endpoints": (EndpointConfig(name="a", url="http://a.example", ws_url="http://a"),)}, "endpoints[0].ws_url"),
+        (
+            {"endpoints": (EndpointConfig(name="a", url="http://a.example", ws_url="http://a"),)},
+            "endpoints[0].ws_url",
+        ),
         ({"endpoints": (EndpointConfig(name="", url="http://a.example"),)}, "endpoints[0].name"),
         ({"router": "0x5fbDB2315678afecb367f032d93F642f64180aa3"}, "router"),
         ({"router": ""}, "router"),

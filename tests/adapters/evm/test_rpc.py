@@ -52,14 +52,18 @@ DEEP = b'[{"id":1,"result":' + b"[" * 100_000 + b"]" * 100_000 + b'},{"id":2,"re
         pytest.param(says(text='[{"id":1,"result":1}]'), MalformedReply, id="short batch"),
         pytest.param(says(text='[{"id":1,"result":1},{"id":9,"result":1}]'), MalformedReply, id="wrong id"),
         pytest.param(says(text='[{"id":1,"result":1},{"id":1,"result":1}]'), MalformedReply, id="double id"),
-        pytest.param(says(text='[{"id":1,"result":1},{"id":2}]'), MalformedReply, id="neither result nor error"),
+        pytest.param(
+            says(text='[{"id":1,"result":1},{"id":2}]'), MalformedReply, id="neither result nor error"
+        ),
         pytest.param(says(text='{"id":1,"result":1}'), MalformedReply, id="one result for two calls"),
         pytest.param(says(status=404, text="no"), MalformedReply, id="404"),
         pytest.param(says(status=302, Location="http://127.0.0.1:1/"), MalformedReply, id="redirect"),
         pytest.param(says(status=503, text="later"), TransportError, id="503"),
         pytest.param(says(status=429, text="slow"), RateLimited, id="429"),
         pytest.param(
-            says(text='{"id":null,"error":{"code":-32005,"message":"limit"}}'), RateLimited, id="HTTP 200, limited"
+            says(text='{"id":null,"error":{"code":-32005,"message":"limit"}}'),
+            RateLimited,
+            id="HTTP 200, limited",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""One signer's transactions on a real node that mines when it is told to: nonces, fees, gaps, losses, restarts."""
+"""One signer's transactions on a real node that mines when told: nonces, fees, gaps, losses, restarts."""
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +15,6 @@ from adapters.evm.transactions import Intent
 from tests.support.anvil import start_anvil
 from tests.support.clocks import ManualClock
 from tests.support.evm import A, DevSigner, config
-from tests.support.liar import Error, liar, says
 
 pytestmark = [pytest.mark.nodes, pytest.mark.asyncio(loop_scope="module")]
 NOBODY = bytes(19) + b"\x99"
