@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, Remedy
 from gateway.api import auth, health, lanes, messages, middleware, openapi, pages, ports
 from gateway.api.problems import ApiError
 from gateway.api.routes import Call, RouteTable, mount
@@ -57,7 +57,8 @@ async def translate(request: web.Request, handler: Handler) -> web.StreamRespons
     except AdapterError as error:
         refused = error.code == "refused"
         status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.SERVICE_UNAVAILABLE
-        raise ApiError(status, error.code, str(error), remedy=error.remedy.value) from None
+        remedy = None if error.remedy is Remedy.HALT else "try again in a moment"
+        raise ApiError(status, error.code, str(error), remedy=remedy) from None
 
 
 def _unexpected(services: Services) -> Callable[[str, Exception], None]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from adapters.errors import AdapterError
-from gateway.cli.output import CliError, Exit, Json, emit_json, note, table
+from gateway.cli.output import CliError, Exit, Json, emit_json, note
 from gateway.dev import evm, place, processes
 
 app = typer.Typer(help="Two local chains and three gateways.", no_args_is_help=True, rich_markup_mode=None)
@@ -84,10 +84,10 @@ def _show(network: place.Network, where: Path, *, as_json: bool) -> None:
             }
         )
         return
-    rows = [(name, url, network.admin_keys[name]) for name, url in network.urls.items()]
-    table("Gateways (open the address in a browser)", ("gateway", "address", "API key"), rows)
-    chains = [(chain, url, "UNSAFE: no consensus to verify") for chain, url in network.nodes.items()]
-    table("Chains", ("chain", "endpoint", "trust"), chains)
+    for name, url in network.urls.items():
+        print(f"gateway {name:<6} {url}  (status page; API key {network.admin_keys[name]})")
+    for chain, url in network.nodes.items():
+        print(f"chain {chain}  {url}  (UNSAFE: a development chain has no consensus to verify)")
     first, url = next(iter(network.urls.items()))
     note(f"export ISTHMUS_URL={url} ISTHMUS_API_KEY={network.admin_keys[first]}")
     recipient = next(iter(reversed(network.contracts.values())))["sample_app"]

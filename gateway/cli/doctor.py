@@ -7,7 +7,7 @@ import typer
 
 from gateway.cli.checks import examine
 from gateway.cli.configured import ConfigFile, read_config
-from gateway.cli.output import Exit, Json, emit_json, table
+from gateway.cli.output import Exit, Json, emit_json
 from gateway.observe import logs
 
 app = typer.Typer(rich_markup_mode=None)
@@ -22,10 +22,9 @@ def doctor(config_file: ConfigFile, *, as_json: Json = False) -> None:
     if as_json:
         emit_json({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})
     else:
-        rows = [
-            ("● ok" if one.ok else "✕ trouble", one.check, one.subject, one.detail, one.fix)
-            for one in findings
-        ]
-        table("Doctor", ("", "check", "what", "found", "fix"), rows)
+        for one in findings:
+            print(f"{'● ok     ' if one.ok else '✕ trouble'} {one.check} {one.subject}: {one.detail}")
+            if one.fix:
+                print(f"            fix: {one.fix}")
     if not healthy:
         raise typer.Exit(Exit.UNHEALTHY)

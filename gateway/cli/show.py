@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.cli.output import console, table
-from gateway.page.words import age, short, symbol
+from gateway.page.words import age, short, steps, symbol
 
 
 def lanes(items: list[dict[str, Any]], now_s: float) -> None:
@@ -92,8 +92,8 @@ def message(one: dict[str, Any], now_s: float) -> None:
         out.print(
             f"{'payload':<13} {ports}, {payload['size']} bytes: {short(payload['value'])}", markup=False
         )
-    for entry in one["timeline"]:
-        reason = f"  {entry['reason']}" if entry["reason"] else ""
+    for entry, text in steps(one["timeline"], dict.__getitem__):
+        reason = f"  {text}" if text else ""
         out.print(
             f"  {symbol(entry['state'])} {entry['state']:<13} {age(entry['at_s'], now_s)}{reason}",
             markup=False,

@@ -137,9 +137,8 @@ def _chains(world: str, members: tuple[plan.Member, ...]) -> dict[ChainId, Memor
 def _gateways(world: str, members: tuple[plan.Member, ...]) -> list[Gateway]:
     """Write each gateway's configuration and keys, and build it from them."""
     first, second = [_dev_chain(world, name) for name in _NAMES]
-    password = secrets.token_urlsafe(24)
-    for member in members:
-        plan.write(member, members, (first, second), password, unsafe=False)
+    plan.write_keys(members)
+    plan.write_configs(members, (first, second), unsafe=False)
     plugins = InstalledAdapters()
     return [build(load_config(member.config_file, plugins), plugins) for member in members]
 

@@ -6,7 +6,6 @@ lanes are `unsafe`, and say so everywhere.
 
 import asyncio
 import os
-import secrets
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -75,12 +74,12 @@ async def _up(directory: Path, binary: Path, tell: Tell, started: list[processes
         plan.member(name, directory / name, free_port(), bytes.fromhex(key))
         for name, key in zip(plan.NAMES, DEV_KEYS, strict=False)
     )
+    keys = asyncio.create_task(asyncio.to_thread(plan.write_keys, members))
     deployments = await asyncio.gather(*[_deploy(node, nodes, members) for node in nodes])
     tell("contracts on both: router, attestation client (2 of 3), messages, token transfer")
     chains = tuple(_dev_chain(node, found) for node, found in zip(nodes, deployments, strict=True))
-    password = secrets.token_urlsafe(24)
-    for member in members:
-        plan.write(member, members, (chains[0], chains[1]), password, unsafe=True)
+    await keys
+    plan.write_configs(members, (chains[0], chains[1]), unsafe=True)
     tell("keys and configuration of three gateways: alpha, beta, gamma")
     started += [_start_gateway(member) for member in members]
     network = place.Network(

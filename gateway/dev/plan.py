@@ -92,23 +92,23 @@ def attestors(members: tuple[Member, ...], lane: Lane) -> tuple[bytes, ...]:
     return tuple([attestor_key(one.master, lane).address for one in members])
 
 
-def write(
-    who: Member,
-    members: tuple[Member, ...],
-    chains: tuple[DevChain, DevChain],
-    password: str,
-    *,
-    unsafe: bool,
-) -> None:
-    """Write one gateway's directory: configuration, keystore, and what its secrets refer to."""
-    who.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_secret(who.directory / "password", password)
-    for other in members:
-        _write_secret(who.directory / f"peer-{other.name}", other.peer_key)
-    keystore = Keystore(who.directory / "data" / "keystore")
-    keystore.save(MASTER, who.master, password)
-    keystore.save(PAYER, who.payer, password)
-    who.config_file.write_text(config_text(who, members, chains, unsafe=unsafe), "utf-8")
+def write_keys(members: tuple[Member, ...]) -> None:
+    """Write the keystore of each gateway, and what its configuration refers to. It takes seconds."""
+    for who in members:
+        password = secrets.token_urlsafe(24)
+        who.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_secret(who.directory / "password", password)
+        for other in members:
+            _write_secret(who.directory / f"peer-{other.name}", other.peer_key)
+        keystore = Keystore(who.directory / "data" / "keystore")
+        keystore.save(MASTER, who.master, password)
+        keystore.save(PAYER, who.payer, password)
+
+
+def write_configs(members: tuple[Member, ...], chains: tuple[DevChain, DevChain], *, unsafe: bool) -> None:
+    """Write the configuration of each gateway."""
+    for who in members:
+        who.config_file.write_text(config_text(who, members, chains, unsafe=unsafe), "utf-8")
 
 
 def config_text(

@@ -16,6 +16,9 @@ _POLL_S = 0.05
 _TERM_S = 10.0
 _LOG_TAIL = 2000
 
+_CHILDREN: list["subprocess.Popen[bytes]"] = []
+"""Handles of what this process started: they must live as long, for the processes are left running."""
+
 
 class ProcessError(Exception):
     """A process did not start, or would not end."""
@@ -48,6 +51,7 @@ def start(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
             )
     except OSError as error:
         raise ProcessError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
+    _CHILDREN.append(process)
     return Started(name=name, pid=process.pid, command=" ".join(command), log=str(log))
 
 

@@ -5,7 +5,7 @@ No message id is ever a label. Counters and histograms grow as lists of messages
 what `/status` says.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from gateway.views import ChainView, LaneView, Overview
 
@@ -17,6 +17,7 @@ class Metrics:
     """All metrics of one gateway process. `registry` is what `/metrics` serves."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.messages = self._counter(
             "messages", "Messages that came into a state.", "source", "destination", "state"

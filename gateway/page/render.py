@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from gateway.page.words import age, short, symbol, tone, when
+from gateway.page.words import age, short, steps, symbol, tone, when
 from gateway.views import Explanation, MessagePage, MessageView, Overview
 from relays.core.types import State
 
@@ -36,7 +36,7 @@ def messages(view: Overview, page: MessagePage, filters: dict[str, str], now_s: 
 
 def message(view: Overview, shown: MessageView, why: Explanation, now_s: float) -> str:
     """Return the page of one message: where it is, why, and what happened so far."""
-    return _render("message.html", now_s, view, message=shown, why=why)
+    return _render("message.html", now_s, view, message=shown, why=why, steps=steps(shown.timeline, getattr))
 
 
 def security_policy() -> str:

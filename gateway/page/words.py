@@ -1,6 +1,8 @@
 """Words, symbols and tones for what is shown, the same on the page and on the command line. Pure."""
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 _TONES = {
     "good": {"acknowledged", "delivered", "up", "running", "live", "self", "ready"},
@@ -38,6 +40,23 @@ def age(then_s: float | None, now_s: float) -> str:
     else:
         text = f"{seconds // _DAY_S} d {seconds % _DAY_S // _HOUR_S} h"
     return f"in {text}" if then_s > now_s else f"{text} ago"
+
+
+def steps(timeline: Iterable[Any], read: Callable[[Any, str], Any]) -> list[tuple[Any, str]]:
+    """Return the moves of a message that differ for the eye, each with what it waits for, in words.
+
+    `read(entry, name)` returns a field of an entry, whatever an entry is.
+    """
+    shown: list[tuple[Any, str]] = []
+    last: tuple[Any, ...] = ()
+    for entry in timeline:
+        waiting = str(read(entry, "waiting_on")).replace("nothing", "").replace("_", " ")
+        text = read(entry, "reason") or (f"waits for {waiting}" if waiting else "")
+        looks = (read(entry, "state"), text, read(entry, "delivery"), read(entry, "delivered_by"))
+        if looks != last:
+            shown.append((entry, text))
+        last = looks
+    return shown
 
 
 def when(time_s: float) -> str:
