@@ -44,27 +44,27 @@ class DiscoveryError(Exception):
         self.name = name
 
 
-class NotInstalled(DiscoveryError):
+class NotInstalled(DiscoveryError):  # noqa: N818
     """No installed distribution offers an adapter of this name."""
 
 
-class ManifestUnusable(DiscoveryError):
+class ManifestUnusable(DiscoveryError):  # noqa: N818
     """The adapter's manifest is missing or breaks its rules."""
 
 
-class NameMismatch(DiscoveryError):
+class NameMismatch(DiscoveryError):  # noqa: N818
     """Entry point, manifest and plugin do not bear the same name, or two distributions claim it."""
 
 
-class ApiVersionMismatch(DiscoveryError):
+class ApiVersionMismatch(DiscoveryError):  # noqa: N818
     """The adapter was written for another version of `adapters.api`."""
 
 
-class ImportBroke(DiscoveryError):
+class ImportBroke(DiscoveryError):  # noqa: N818
     """The adapter is there, but importing its own code failed; `__cause__` says how."""
 
 
-class NotAPlugin(DiscoveryError):
+class NotAPlugin(DiscoveryError):  # noqa: N818
     """The entry point leads to something other than an `AdapterPlugin`."""
 
 

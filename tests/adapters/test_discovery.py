@@ -107,6 +107,7 @@ def test_a_missing_or_broken_manifest_is_an_error_of_its_own(installer: Installe
         assert isinstance(listed.found, discovery.ManifestUnusable)
 
 
+@pytest.mark.covers("ADP-05")
 def test_another_api_version_is_refused_before_the_code_is_imported(installer: Installer) -> None:
     old = manifest("old", api_version="99")
     installer.install("old", package="stranger_old", code="raise RuntimeError('imported')", manifest=old)
