@@ -51,7 +51,7 @@ _WAITING = {
     WaitingOn.DESTINATION_RPC: "The endpoints of {destination} do not answer as they should{because}.",
     WaitingOn.SIGNER_FUNDS: "The signer {signer} cannot pay{because}.",
     WaitingOn.INCLUSION: "Its transaction {delivery} waits for a block{because}.",
-    WaitingOn.ACKNOWLEDGEMENT: "It was delivered to {destination}; its acknowledgement is under way{because}.",
+    WaitingOn.ACKNOWLEDGEMENT: "It was delivered to {destination}; the acknowledgement is coming{because}.",
     WaitingOn.OPERATOR: "The chain refuses it and a person must look{because}.",
 }
 """What there is to say about a message that waits."""

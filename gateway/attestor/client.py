@@ -3,6 +3,7 @@
 It carries bytes and reasons; whether a signature is worth anything is judged by `peers`.
 """
 
+import io
 from http import HTTPStatus
 
 import aiohttp
@@ -84,7 +85,7 @@ class PeerClient:
             }
             url = self._config.url + PATH
             async with self._session.post(
-                url, data=request, headers=headers, allow_redirects=False
+                url, data=io.BytesIO(request), headers=headers, allow_redirects=False
             ) as response:
                 body = await _at_most(response, MAX_ANSWER)
                 if response.status != HTTPStatus.OK:

@@ -15,8 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-SCRYPT_WORK = 2**17 * 8
-"""Least n * r * p of scrypt, and what new files get (n = 2^17, r = 8): 128 MiB and a third of a second."""
+SCRYPT_N = 2**17
+"""Cost of new files: with r = 8, 128 MiB and a third of a second."""
+
+SCRYPT_WORK = SCRYPT_N * 8
+"""Least n * r * p of scrypt in files that are opened."""
 
 PBKDF2_ROUNDS = 600_000
 """Least rounds of PBKDF2-HMAC-SHA256."""
@@ -57,7 +60,7 @@ class Keystore:
         if len(key) != 32:
             raise KeystoreError(f"key {name!r}: expected 32 bytes, got {len(key)}")
         _check_password(name, password)
-        made = create_keyfile_json(key, password.encode(), kdf="scrypt", iterations=2**17)
+        made = create_keyfile_json(key, password.encode(), kdf="scrypt", iterations=SCRYPT_N)
         self._write(name, json.dumps(made))
 
     def export(self, name: str) -> str:
@@ -100,6 +103,8 @@ class Keystore:
                 file.flush()
                 os.fsync(file.fileno())
         except FileExistsError:
+            if not self.directory.is_dir():
+                raise KeystoreError(f"{path} cannot be written: {self.directory} is no directory") from None
             raise KeystoreError(
                 f"key {name!r} exists already in {self.directory}; keys are not replaced"
             ) from None

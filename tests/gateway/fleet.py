@@ -34,7 +34,7 @@ def seed(name):
 
 
 def make_keystores(root):
-    """One keystore per gateway, made once: it is slow on purpose."""
+    """One keystore per gateway."""
     for name in NAMES:
         keystore = Keystore(root / name / "keystore")
         keystore.save("master", seed(name), PASSWORD)
@@ -96,6 +96,15 @@ def config_text(name, ports, *, world, takeover_s=0.5, unreachable=()):
     return "\n\n".join(parts) + "\n"
 
 
+class SkippingClock(SystemClock):
+    """The machine's clock, with a monotonic side that a test may move ahead."""
+
+    skipped_s = 0.0
+
+    def monotonic_s(self):
+        return super().monotonic_s() + self.skipped_s
+
+
 @dataclass
 class Fleet:
     """The gateways by name, and the chains as they are."""
@@ -103,6 +112,7 @@ class Fleet:
     gateways: dict[str, Gateway]
     chains: dict
     make: object
+    clock: SkippingClock
 
     async def start(self, *names):
         for name in names:
@@ -160,9 +170,10 @@ async def fleet(keystores: Path, directory: Path, monkeypatch, **changes):
     def make(name):
         config, found = parse_config(config_text(name, ports, world=world, **changes), directory, PLUGINS)
         assert config is not None, found
-        return build(config, PLUGINS)
+        return build(config, PLUGINS, clock=clock)
 
-    running = Fleet(gateways={}, chains=chains, make=make)
+    clock = SkippingClock()
+    running = Fleet(gateways={}, chains=chains, make=make, clock=clock)
     try:
         yield running
     finally:

@@ -1,0 +1,115 @@
+"""A gateway asked for signatures: it proves for itself, says why it does not sign, lets no stranger in."""
+
+import io
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from adapters.memory.faults import ForgeProof
+from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, decode_answer, encode_request
+from proofs import attestation
+from proofs.types import Acknowledged, BlockRef, ChainId, Height, NotReceived, Sent
+from tests.gateway.fleet import LANE, A, B, fleet, key_of, seed, until
+
+
+@pytest.fixture
+async def running(keystores, tmp_path, monkeypatch):
+    async with fleet(keystores, tmp_path, monkeypatch) as running:
+        await running.start("alpha")
+        yield running
+
+
+@pytest.fixture
+async def seen(running):
+    """One packet that was sent, and a final block that holds it."""
+    (identity,) = await running.send("alpha", 1)
+    reader = running.gateways["alpha"].services.reader
+
+    async def observed():
+        overview = await reader.overview()
+        return overview.lanes[0].open == 1
+
+    await until(observed, "observed")
+    stored = await reader._find(identity)
+    return stored.message.packet, running.chains[A].at(stored.message.height).ref
+
+
+async def ask(running, body, *, key=None, content_type=CONTENT_TYPE):
+    key = key_of("beta", "alpha") if key is None else key
+    headers = {"Content-Type": content_type} | ({"Authorization": f"Bearer {key}"} if key else {})
+    async with aiohttp.ClientSession() as session:
+        url = running.gateways["alpha"].url + PATH
+        async with session.post(url, data=body, headers=headers) as answer:
+            content = await answer.read()
+            if answer.status == 200:
+                return decode_answer(content)
+            return (answer.status, (await answer.json())["code"])
+
+
+async def test_what_is_proven_is_signed_with_the_key_of_the_lane(running, seen):
+    from gateway.keys.derive import attestor_key
+
+    packet, at = seen
+    signed = await ask(running, encode_request(LANE, at, [Sent(packet=packet)]))
+    data = attestation.encode_packets(at.height, attestation.pairs([Sent(packet=packet)]))
+    signer = attestation.recover(attestation.packets_digest(data), signed.packet_signature)
+    assert signer == attestor_key(seed("alpha"), LANE).address
+
+
+async def test_what_is_not_so_is_not_signed(running, seen):
+    packet, at = seen
+    forged = replace(packet, timeout_s=packet.timeout_s + 1)
+    unsent = replace(packet, sequence=99)
+    for claim in (Sent(packet=forged), Sent(packet=unsent)):
+        assert await ask(running, encode_request(LANE, at, [claim])) == (409, "not-proven")
+    mixed = [Sent(packet=packet), Sent(packet=forged)]
+    assert await ask(running, encode_request(LANE, at, mixed)) == (409, "not-proven")
+    there = running.chains[B].at(2).ref
+    for claim in (Acknowledged(packet=packet, acknowledgements=(b"no",)), NotReceived(packet=packet)):
+        assert await ask(running, encode_request(LANE, there, [claim])) == (409, "not-proven")
+
+
+async def test_a_block_that_is_not_ours_or_not_final_is_not_signed(running, seen):
+    packet, at = seen
+    claim = Sent(packet=packet)
+    other = BlockRef(chain=A, height=at.height, hash=bytes(32))
+    assert await ask(running, encode_request(LANE, other, [claim])) == (409, "other-block")
+    future = BlockRef(chain=A, height=Height(at.height + 1_000_000), hash=at.hash)
+    assert await ask(running, encode_request(LANE, future, [claim])) == (503, "not-final")
+
+
+async def test_a_lane_that_is_not_configured_is_not_signed(running, seen):
+    packet, at = seen
+    lane = replace(LANE, destination=ChainId("memory:c"))
+    assert await ask(running, encode_request(lane, at, [Sent(packet=packet)])) == (409, "unknown-lane")
+
+
+async def test_endpoints_that_forge_proofs_get_nothing_signed(running, seen):
+    packet, at = seen
+    for endpoint in ("a", "b", "c"):
+        running.chains[A].faults[endpoint] = ForgeProof()
+    status, _ = await ask(running, encode_request(LANE, at, [Sent(packet=packet)]))
+    assert status in (409, 503)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("", 401),
+        ("nonsense", 401),
+        ("person", 403),
+        (key_of("beta", "gamma"), 401),
+        (key_of("beta", "alpha")[:-1], 401),
+    ],
+)
+async def test_strangers_and_keys_without_the_scope_are_let_in_nowhere(running, seen, key, expected):
+    packet, at = seen
+    status, _ = await ask(running, encode_request(LANE, at, [Sent(packet=packet)]), key=key)
+    assert status == expected
+
+
+async def test_bodies_that_are_no_request_are_refused(running):
+    assert await ask(running, b"nonsense") == (400, "malformed")
+    assert (await ask(running, b"{}", content_type="application/json"))[0] == 415
+    assert (await ask(running, io.BytesIO(bytes(MAX_REQUEST + 1))))[0] == 413
