@@ -12,12 +12,9 @@ Implements: ICS-20 v1 packet data in `application/x-solidity-abi`, ERC-7786 mess
 here.
 """
 
-from dataclasses import dataclass
-
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
-
 from adapters.api import SendMessage, SendTransfer
+from adapters.memory import ics20
+from adapters.memory.ics20 import TransferData
 from adapters.memory.state import View
 from proofs.codec import ERROR_ACKNOWLEDGEMENT
 from proofs.types import Packet, Payload
@@ -30,21 +27,10 @@ FAILING_ACCOUNT = bytes(20)
 """Messages to it fail in the application."""
 
 _MESSAGE_HEAD = 1 + 8 + 8
-_TRANSFER_TYPES = ("(string,string,string,uint256,string)",)
 
 
 class Revert(Exception):  # noqa: N818 - named for what it does
     """A transaction or an application call fails; what it wrote is undone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Transfer:
-    """ICS-20 packet data."""
-
-    denom: str
-    sender: str
-    receiver: str
-    amount: int
 
 
 def outgoing(view: View, sender: bytes, request: SendMessage | SendTransfer) -> Payload:
@@ -118,17 +104,16 @@ def _receive_message(view: View, value: bytes) -> bytes:
 
 def _send_transfer(view: View, sender: str, request: SendTransfer) -> Payload:
     client, denom = request.lane.source_client, request.denom
-    if request.amount <= 0:
-        raise Revert(f"amount: expected more than 0, got {request.amount}")
+    if not 0 < request.amount < 2**256:
+        raise Revert(f"amount: expected 1 to 2^256-1, got {request.amount}")
     _move(view, ("balance", denom, sender), -request.amount)
     if not denom.startswith(f"{TRANSFER_PORT}/{client}/"):
         _move(view, ("escrow", client, denom), request.amount)
-    data = (denom, sender, request.receiver, request.amount, "")
-    value = encode(_TRANSFER_TYPES, (data,))
-    return _payload(TRANSFER_PORT, "ics20-1", "application/x-solidity-abi", value)
+    data = TransferData(denom=denom, sender=sender, receiver=request.receiver, amount=request.amount)
+    return _payload(TRANSFER_PORT, "ics20-1", "application/x-solidity-abi", ics20.encode(data))
 
 
-def _receive_transfer(view: View, packet: Packet, data: _Transfer) -> bytes:
+def _receive_transfer(view: View, packet: Packet, data: TransferData) -> bytes:
     if len(account_bytes(data.receiver)) != 20 or data.receiver != data.receiver.lower():
         raise Revert(f"receiver: expected 20 bytes in lower-case hex, got {data.receiver!r}")
     home = f"{TRANSFER_PORT}/{packet.source_client}/"
@@ -141,7 +126,7 @@ def _receive_transfer(view: View, packet: Packet, data: _Transfer) -> bytes:
     return TRANSFER_RESULT
 
 
-def _refund(view: View, packet: Packet, data: _Transfer) -> None:
+def _refund(view: View, packet: Packet, data: TransferData) -> None:
     if not data.denom.startswith(f"{TRANSFER_PORT}/{packet.source_client}/"):
         _move(view, ("escrow", packet.source_client, data.denom), -data.amount)
     _move(view, ("balance", data.denom, data.sender), data.amount)
@@ -152,11 +137,11 @@ def _move(view: View, book: tuple[str, ...], amount: int) -> None:
         raise Revert(f"{'/'.join(book)}: {-amount} wanted, {view.get(book) - amount} there")
 
 
-def _decode_transfer(value: bytes) -> _Transfer:
+def _decode_transfer(value: bytes) -> TransferData:
     try:
-        ((denom, sender, receiver, amount, _memo),) = decode(_TRANSFER_TYPES, value)
-    except (DecodingError, UnicodeDecodeError, OverflowError) as error:
-        raise Revert(f"expected ICS-20 packet data, got {len(value)} bytes: {error}") from error
-    if amount <= 0 or not denom:
-        raise Revert(f"expected a denom and an amount above 0, got {denom!r} and {amount}")
-    return _Transfer(denom=denom, sender=sender, receiver=receiver, amount=amount)
+        data = ics20.decode(value)
+    except ValueError as error:
+        raise Revert(str(error)) from error
+    if not data.amount or not data.denom:
+        raise Revert(f"expected a denom and an amount above 0, got {data.denom!r} and {data.amount}")
+    return data
