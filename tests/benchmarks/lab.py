@@ -179,11 +179,11 @@ def write_config(place: Path, lane: Lane, ends: Sequence[End], peers: Sequence[i
 
 
 @contextmanager
-def gateway(config: Path, prefix: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+def gateway(config: Path, program: Sequence[str] = ("gateway",)) -> Iterator[subprocess.Popen[bytes]]:
     """Run a gateway on its core; stop it at the end and show what it complained of if it failed."""
     environment = os.environ | {"ISTHMUS_PASSWORD": PASSWORD, "BENCH_KEY": secrets.token_hex(16)}
     log = config.with_suffix(".log")
-    command = [sys.executable, *prefix, "-m", "gateway", "run", "--config", str(config)]
+    command = [sys.executable, "-m", *program, "run", "--config", str(config)]
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -191,7 +191,7 @@ def gateway(config: Path, prefix: Sequence[str] = ()) -> Iterator[subprocess.Pop
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=config.parent,
+            cwd=ROOT,
             env=environment,
             preexec_fn=lambda: os.sched_setaffinity(0, {OURS}),
         ) as running,
