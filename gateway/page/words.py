@@ -7,9 +7,10 @@ from typing import Any
 _TONES = {
     "good": {"acknowledged", "delivered", "up", "running", "live", "self", "ready"},
     "bad": {"parked", "rejected", "halted", "down", "failing", "not ready"},
-    "warn": {"expired", "waiting", "stopped", "refunded", "unknown"},
+    "warn": {"expired", "waiting", "stopped", "refunded"},
+    "calm": {"unknown"},
 }
-_SYMBOLS = {"good": "●", "bad": "✕", "warn": "▲", "busy": "◐"}
+_SYMBOLS = {"good": "●", "bad": "✕", "warn": "▲", "busy": "◐", "calm": "○"}
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86400
@@ -17,7 +18,7 @@ _SHORT = 20
 
 
 def tone(state: str) -> str:
-    """Return `good`, `bad`, `warn` or `busy` for a state of anything shown."""
+    """Return `good`, `bad`, `warn`, `calm` or `busy` for a state of anything shown."""
     return next((name for name, states in _TONES.items() if state in states), "busy")
 
 
