@@ -48,7 +48,8 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def foreign_hosts(text: str) -> set[str]:
     """Return the hosts of URLs that are neither local, nor examples, nor specifications that we cite."""
-    return {h for h in _URL.findall(text) if not _LOCAL.search(h.lower()) and not _CITED.search(h.lower())}
+    named = {host.lower() for host in _URL.findall(text) if "." in host}
+    return {host for host in named if not _LOCAL.search(host) and not _CITED.search(host)}
 
 
 def test_urls_lead_to_this_machine_to_examples_or_to_cited_specifications() -> None:
