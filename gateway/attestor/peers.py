@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from adapters.api import Attested, SourceChain
 from gateway.attestor.client import PeerClient, PeerFailed
 from gateway.attestor.finality import Finality
-from gateway.attestor.signing import Digests, LaneSigners, Signed, digests, signing_lane
+from gateway.attestor.signing import Digests, LaneSigners, Signed, SigningRefused, digests, signing_lane
 from gateway.attestor.wire import encode_request
 from proofs import attestation
 from proofs.types import ChainId, Claim, Lane, Proven
@@ -97,9 +97,7 @@ class Peers:
         gathered = _Round(expected=expected, attestors=self._lanes[signing], own=self._name)
         asking = asyncio.create_task(self._ask_peers(gathered, encode_request(lane, first.at, claims)))
         try:
-            finalized = await self._finality.reaching(first.at.height, self._chains[signing.source])
-            own = await self._signers.sign(proven, finalized=finalized.height, asked_by="self")
-            gathered.take(self._name, own)
+            await self._sign(gathered, signing, proven)
             await asking
         finally:
             asking.cancel()
@@ -115,6 +113,19 @@ class Peers:
             state_signatures=tuple([one.state_signature for one in chosen]),
             packet_signatures=tuple([one.packet_signature for one in chosen]),
         )
+
+    async def _sign(self, gathered: _Round, signing: Lane, proven: Sequence[Proven[Claim]]) -> None:
+        """Add our own signature, or note that our chain does not reach far enough (any more)."""
+        height = proven[0].at.height
+        finalized = await self._finality.reaching(height, self._chains[signing.source])
+        try:
+            own = await self._signers.sign(proven, finalized=finalized.height, asked_by="self")
+        except SigningRefused as error:
+            if not error.later:
+                raise
+            gathered.missing[self._name] = str(error)
+        else:
+            gathered.take(self._name, own)
 
     async def _ask_peers(self, gathered: _Round, request: bytes) -> None:
         """Ask peers, the fastest first, until enough have signed or none is left."""

@@ -63,7 +63,7 @@ class AttestationService:
                 proven, finalized = await self._prove(request, self._sources[lane.source])
             return await self._signers.sign(proven, finalized=finalized.height, asked_by=asked_by)
         except SigningRefused as error:
-            raise Declined(error.code, error.detail, later=error.code == "not-final") from error
+            raise Declined(error.code, error.detail, later=error.later) from error
         except AdapterError as error:
             raise Declined(error.code, str(error), later=True) from error
         except TimestampConflictError as error:
@@ -76,9 +76,8 @@ class AttestationService:
         wanted = request.untrusted_at
         finalized = await self._finality.reaching(wanted.height, source.chain)
         if finalized.height < wanted.height:
-            raise SigningRefused(
-                "not-final", f"expected a final height, got {wanted.height}; final: {finalized.height}"
-            )
+            detail = f"expected a final height, got {wanted.height}; final here: {finalized.height}"
+            raise Declined("not-final", detail, later=True)
         ours = await source.chain.block(wanted.height)
         if ours != wanted:
             detail = (

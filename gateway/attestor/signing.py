@@ -25,12 +25,13 @@ class SigningLog(Protocol):
 
 
 class SigningRefused(Exception):  # noqa: N818 - a refusal is an answer here, not a fault
-    """The policy does not allow this signature. `code` is stable."""
+    """The policy does not allow this signature. `code` is stable; `later` says that it may allow it later."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, *, later: bool = False) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        self.later = later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,5 +142,5 @@ class LaneSigners:
             raise SigningRefused("foreign-chain", f"expected a block of {lane.source}, got {first.at.chain}")
         if not 0 < first.at.height <= finalized or first.time_s <= 0:
             detail = f"expected height 1 to {finalized} and a time, got {first.at.height}, {first.time_s} s"
-            raise SigningRefused("not-final", detail)
+            raise SigningRefused("not-final", detail, later=first.at.height > finalized)
         return lane, first

@@ -5,16 +5,19 @@ timestamps that attestors sign. What people read is in `queries`.
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.store import audit, changes, signing
 from gateway.store.codec import unpack_list, unpack_packet
-from gateway.store.engine import open_engine
+from gateway.store.engine import lock, open_engine
+from gateway.store.errors import StoreError
 from gateway.store.migrate import migrate
 from gateway.store.tables import ACKNOWLEDGEMENTS, CURSORS, LANES, MESSAGES, PACKETS
 from gateway.store.writer import Writer
@@ -46,24 +49,36 @@ class SqliteStore:
     """Durable memory of one gateway."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        self._file = file
+        self._lock: sqlite3.Connection | None = None
         self._engine = open_engine(file)
         self.writer = Writer(self._engine)
         self._lane_ids: dict[Lane, int] = {}
 
     async def open(self) -> None:
         """Create or migrate the database and begin to write. Raises `StoreError`."""
-        await asyncio.to_thread(self._migrate)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = lock(self._file)
+            await asyncio.to_thread(self._migrate)
+        except (OSError, SQLAlchemyError) as error:
+            raise StoreError(f"{self._file} cannot be opened: {error}") from error
         self.writer.start()
 
     async def close(self) -> None:
         """Write what is queued and close. Safe to call twice."""
         await self.writer.stop()
         self._engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a query in one read transaction, beside the writer, and return its result."""
-        return await asyncio.to_thread(self._read, query)
+        """Run a query in one read transaction, beside the writer. Raises `StoreError`."""
+        try:
+            return await asyncio.to_thread(self._read, query)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database refuses: {error}") from error
 
     async def load(self, lane: Lane) -> LaneRecord:
         """Return the lane's cursors and open messages, by sequence; empty for an unknown lane."""

@@ -1,5 +1,7 @@
 """Whole gateways, three of them, over two memory chains: what they do together, and what they say of it."""
 
+import re
+
 import aiohttp
 import pytest
 
@@ -192,9 +194,9 @@ async def test_people_may_halt_and_resume_a_lane_and_the_log_tells(three):
 
 
 async def test_a_configured_address_that_is_not_our_key_is_refused_before_any_network(three, tmp_path):
-    ports = dict.fromkeys(NAMES, 1)
+    ports = {name: number for number, name in enumerate(NAMES, 1)}
     text = config_text("alpha", ports, world="x")
-    ours = text[text.index('name = "alpha", address = "0x') :][28:70]
+    ours = re.search(r'name = "alpha", address = "(0x\w+)"', text)[1]
     config, found = parse_config(text.replace(ours, "0x" + "12" * 20), tmp_path, PLUGINS)
     assert config is not None, found
     with pytest.raises(ConfigError, match="our key for this lane is") as caught:
@@ -204,7 +206,11 @@ async def test_a_configured_address_that_is_not_our_key_is_refused_before_any_ne
 
 async def test_a_wrong_password_is_a_configuration_error(three, tmp_path, monkeypatch):
     monkeypatch.setenv("FLEET_PASSWORD", "something else")
-    config, _ = parse_config(config_text("alpha", dict.fromkeys(NAMES, 1), world="x"), tmp_path, PLUGINS)
+    config, _ = parse_config(
+        config_text("alpha", {name: number for number, name in enumerate(NAMES, 1)}, world="x"),
+        tmp_path,
+        PLUGINS,
+    )
     with pytest.raises(ConfigError, match="password is wrong"):
         build(config, PLUGINS)
 

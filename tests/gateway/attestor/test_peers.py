@@ -268,6 +268,12 @@ async def test_a_missing_key_for_a_peer_is_said_plainly(monkeypatch):
         assert "env:PEER_KEY is empty" in (await missing(made, ITEMS)).missing["beta"]
 
 
+async def test_a_block_that_is_not_final_with_us_any_more_is_waited_for():
+    async with peers({"beta": signing("beta")}, threshold=2) as made:
+        error = await missing(made, [proven(sent(1), height=101)])
+        assert "not-final" in error.missing["alpha"]
+
+
 async def test_a_lane_of_one_asks_nobody():
     async with peers({"beta": signing("beta")}, threshold=1) as made:
         assert judged(await made.attest(LANE, ITEMS), ITEMS, threshold=1) == {"alpha"}

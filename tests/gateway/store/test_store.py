@@ -142,6 +142,38 @@ async def test_a_database_of_somebody_else_is_refused(tmp_path):
         await SqliteStore(file).open()
 
 
+async def test_a_second_user_of_a_database_is_refused(store, tmp_path):
+    second = SqliteStore(tmp_path / "isthmus.db")
+    with pytest.raises(StoreError, match="only user"):
+        await second.open()
+    await second.close()
+    await store.close()
+    await second.open()
+    await second.close()
+
+
+@pytest.mark.parametrize("damage", ["noise", "flipped"])
+async def test_a_damaged_database_is_refused_with_a_sentence(tmp_path, damage):
+    file = tmp_path / "isthmus.db"
+    store = SqliteStore(file)
+    await store.open()
+    await store.save(LANE, inserted(*range(1, 500)))
+    await store.close()
+    content = bytearray(file.read_bytes())
+    content[:100] = b"x" * 100 if damage == "noise" else bytes(byte ^ 0xFF for byte in content[:100])
+    file.write_bytes(content)
+    broken = SqliteStore(file)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await broken.open()
+    await broken.close()
+
+
+async def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        await SqliteStore(tmp_path / "file" / "isthmus.db").open()
+
+
 async def test_the_migrated_schema_is_the_one_that_queries_use(tmp_path):
     from sqlalchemy import create_engine, inspect
 
