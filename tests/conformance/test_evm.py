@@ -7,7 +7,7 @@ import pytest
 
 from adapters.testkit.checks import Level
 from adapters.testkit.plugin import AdapterContract
-from tests.conformance.evm_subject import EvmSubject, evm_subject
+from tests.support.evm_subject import EvmSubject, evm_subject
 
 
 @pytest.mark.nodes
