@@ -14,6 +14,7 @@ from relays.core.delivering import followed, handed, signed, started
 from relays.core.draft import Draft, halt, restart, split
 from relays.core.events import (
     AcknowledgementsSeen,
+    BlockRefused,
     Checked,
     Event,
     Failed,
@@ -22,16 +23,16 @@ from relays.core.events import (
     Handed,
     HeadsRead,
     Judged,
+    OutcomeEvent,
     PacketsSeen,
     Resumed,
     Retried,
     Signed,
     Started,
-    StepEvent,
     Violated,
 )
 from relays.core.failing import failed
-from relays.core.judging import judged, read_answer_again
+from relays.core.judging import block_refused, judged, read_answer_again
 from relays.core.lane import LaneState, Stage
 from relays.core.observing import acknowledgements_seen, packets_seen
 from relays.core.types import Changes, Leg
@@ -43,6 +44,8 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
     match event:
         case HeadsRead():
             _heads_read(draft, event)
+        case Started():
+            started(draft, event)
         case Violated(chain=chain, detail=detail):
             halt(draft, f"contradiction on {chain}: {detail}", violated=True)
         case Halted(reason=reason):
@@ -56,11 +59,9 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
     return draft.finish()
 
 
-def _came_of(draft: Draft, event: StepEvent) -> None:
+def _came_of(draft: Draft, event: OutcomeEvent) -> None:
     """Take in what came of a step."""
     match event:
-        case Started():
-            started(draft, event)
         case PacketsSeen():
             packets_seen(draft, event)
         case AcknowledgementsSeen():
@@ -69,6 +70,8 @@ def _came_of(draft: Draft, event: StepEvent) -> None:
             checked(draft, event)
         case Judged():
             judged(draft, event)
+        case BlockRefused():
+            block_refused(draft, event)
         case Signed():
             signed(draft, event)
         case Handed():

@@ -18,7 +18,7 @@ from adapters.api import (
 from adapters.errors import Remedy
 from proofs.types import BlockRef, ChainId, Claim, Proven
 from proofs.types import Sequence as PacketSequence
-from proofs.verdict import Verdict
+from proofs.verdict import NotEnoughTrust, Rejected, Verdict
 from relays.core.steps import Attest, Check, Effect, Observe, Prove, Submit, Track
 
 
@@ -75,6 +75,15 @@ class Judged:
     at_s: float
     step: Prove
     verdicts: Sequence[Verdict[Proven[Claim]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRefused:
+    """The light client did not accept the block that the claims were to be proven at."""
+
+    at_s: float
+    step: Prove
+    verdict: NotEnoughTrust | Rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +188,9 @@ class Retried:
     sequences: frozenset[PacketSequence]
 
 
-StepEvent = (
-    Started | PacketsSeen | AcknowledgementsSeen | Checked | Judged | Signed | Handed | Followed | Failed
+OutcomeEvent = (
+    PacketsSeen | AcknowledgementsSeen | Checked | Judged | BlockRefused | Signed | Handed | Followed | Failed
 )
-"""A step begins, or something came of it."""
+"""Something came of a step."""
 
-Event = StepEvent | HeadsRead | Violated | Halted | Resumed | Retried
+Event = OutcomeEvent | Started | HeadsRead | Violated | Halted | Resumed | Retried

@@ -12,7 +12,7 @@ from proofs.types import Acknowledged, Claim, NotReceived, Proven, Sent
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected, Verdict
 from relays.core.batch import Batch, reclaimed, unproven
 from relays.core.draft import Draft, again, halt, home_state, in_state, park, rest
-from relays.core.events import Judged
+from relays.core.events import BlockRefused, Judged
 from relays.core.lane import Stage
 from relays.core.observing import dispute, rescan
 from relays.core.types import Leg, State, WaitingOn
@@ -23,27 +23,39 @@ _Verdict = Verdict[Proven[Claim]]
 def judged(draft: Draft, event: Judged) -> None:
     """Send each claim of the list where its verdict sends it."""
     batch, verdicts = event.step.batch, event.verdicts
-    leg = event.step.leg
-    first = verdicts[0]
-    if isinstance(first, NotEnoughTrust):
-        draft.drop(leg, Stage.PROVE, batch)
-        _not_enough(draft, batch, first)
-        return
-    draft.done(leg, Stage.PROVE, batch)
-    if isinstance(first, Rejected) and first.reason is Reason.CONTRADICTION:
-        draft.enter(in_state(draft, batch, home_state(batch)), Stage.PROVE, front=True)
-        halt(draft, f"contradiction: {first.detail}", violated=True)
-        return
+    draft.done(batch.leg, Stage.PROVE, batch)
     proven = tuple([verdict.value for verdict in verdicts if isinstance(verdict, Accepted)])
     if proven:
-        accepted = batch if len(proven) == len(batch) else _part(draft, batch, verdicts, Accepted)
-        _go_on(draft, accepted, proven)
+        _go_on(draft, _picked(draft, batch, [isinstance(verdict, Accepted) for verdict in verdicts]), proven)
     if len(proven) == len(batch):
         return
     for reason in Reason:
         refused = [isinstance(verdict, Rejected) and verdict.reason is reason for verdict in verdicts]
         if any(refused):
             _refused(draft, _picked(draft, batch, refused), reason, _detail(verdicts, reason))
+    undecided = [isinstance(verdict, NotEnoughTrust) for verdict in verdicts]
+    if any(undecided):
+        draft.enter(
+            again(draft, _at_home(draft, _picked(draft, batch, undecided)), "not-enough-trust"), Stage.PROVE
+        )
+
+
+def block_refused(draft: Draft, event: BlockRefused) -> None:
+    """Wait when the block is not trusted, at which nothing can be judged; halt when it contradicts."""
+    batch, verdict = event.step.batch, event.verdict
+    draft.drop(batch.leg, Stage.PROVE, batch)
+    if isinstance(verdict, NotEnoughTrust):
+        reason = f"not-enough-trust: {verdict.have} of {verdict.need}"
+    else:
+        reason = f"{verdict.reason.value}: {verdict.detail}"
+    rest(draft, batch.leg, Stage.PROVE, WaitingOn.PROOF, reason, None)
+    draft.enter(_at_home(draft, batch), Stage.PROVE, front=True)
+    if isinstance(verdict, Rejected) and verdict.reason is Reason.CONTRADICTION:
+        halt(draft, reason, violated=True)
+
+
+def _at_home(draft: Draft, batch: Batch) -> Batch:
+    return in_state(draft, batch, home_state(batch))
 
 
 def _go_on(draft: Draft, batch: Batch, proven: tuple[Proven[Claim], ...]) -> None:
@@ -54,26 +66,12 @@ def _go_on(draft: Draft, batch: Batch, proven: tuple[Proven[Claim], ...]) -> Non
     draft.enter(verified, Stage.ATTEST)
 
 
-def _not_enough(draft: Draft, batch: Batch, verdict: NotEnoughTrust) -> None:
-    """The block itself has not enough trust yet: the whole stage waits."""
-    waiting = replace(in_state(draft, batch, home_state(batch)), ready_s=0.0)
-    reason = f"not-enough-trust: {verdict.have} of {verdict.need}"
-    rest(draft, batch.leg, Stage.PROVE, WaitingOn.PROOF, reason, None)
-    draft.enter(waiting, Stage.PROVE, front=True)
-
-
 def _detail(verdicts: Sequence[_Verdict], reason: Reason) -> str:
     """Return the code and the sentence of the first rejection for this reason."""
     details = [
         verdict.detail for verdict in verdicts if isinstance(verdict, Rejected) and verdict.reason is reason
     ]
     return f"{reason.value}: {details[0]}"
-
-
-def _part(
-    draft: Draft, batch: Batch, verdicts: Sequence[_Verdict], kind: type[Accepted[Proven[Claim]]]
-) -> Batch:
-    return _picked(draft, batch, [isinstance(verdict, kind) for verdict in verdicts])
 
 
 def _picked(draft: Draft, batch: Batch, flags: Sequence[bool]) -> Batch:
@@ -95,7 +93,7 @@ def _refused(draft: Draft, batch: Batch, reason: Reason, detail: str) -> None:
     elif batch.attempts >= draft.state.limits.attempts:
         park(draft, batch, detail)
     else:
-        draft.enter(again(draft, in_state(draft, batch, home_state(batch)), detail), Stage.PROVE)
+        draft.enter(again(draft, _at_home(draft, batch), detail), Stage.PROVE)
 
 
 def _gone(draft: Draft, batch: Batch, detail: str) -> None:

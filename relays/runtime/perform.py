@@ -6,9 +6,10 @@ from typing import assert_never
 from adapters.api import Clock
 from adapters.errors import AdapterError, MalformedReply, RateLimited, Refused, Underfunded
 from proofs.types import BlockRef
-from proofs.verdict import Reason, Rejected
+from proofs.verdict import Accepted, Reason, Rejected
 from relays.core.events import (
     AcknowledgementsSeen,
+    BlockRefused,
     Cause,
     ChainFailure,
     Checked,
@@ -120,14 +121,15 @@ async def _check(world: World, step: Check) -> Event:
 
 
 async def _prove(world: World, step: Prove) -> Event:
-    link, now_s = _link(world, step), world.clock.now_s()
+    link, lane, now_s = _link(world, step), world.params.lane, world.clock.now_s()
+    block = await link.trust.advance_to(link.chain, link.spec, step.at, now_s)
+    if not isinstance(block, Accepted):
+        if isinstance(block, Rejected) and block.reason is Reason.CONTRADICTION:
+            link.contradict(block.detail)
+        return BlockRefused(at_s=world.clock.now_s(), step=step, verdict=block)
     verdicts = await prove_and_verify(
-        link.chain, link.spec, link.trust, world.params.lane, step.batch.claims, step.at, now_s
+        link.chain, link.spec, link.trust, lane, step.batch.claims, step.at, now_s
     )
-    for verdict in verdicts:
-        if isinstance(verdict, Rejected) and verdict.reason is Reason.CONTRADICTION:
-            link.contradict(verdict.detail)
-            break
     return Judged(at_s=world.clock.now_s(), step=step, verdicts=verdicts)
 
 

@@ -9,6 +9,7 @@ from adapters.errors import Remedy
 from proofs.types import Acknowledged, NotReceived, Sent
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
 from relays.core.events import (
+    BlockRefused,
     ChainFailure,
     Checked,
     DeliveryRefused,
@@ -467,7 +468,11 @@ def test_bad_evidence_without_end_parks_only_the_messages_it_is_about() -> None:
 def test_not_enough_trust_in_a_block_makes_the_stage_wait() -> None:
     drive = driven([seen(1)])
     verdicts = [1, 1]
-    judging(drive, lambda _: NotEnoughTrust(have=1, need=2) if verdicts and verdicts.pop() else None)
+    drive.answers[Prove] = lambda step: (
+        BlockRefused(at_s=drive.now_s, step=step, verdict=NotEnoughTrust(have=1, need=2))
+        if verdicts and verdicts.pop()
+        else None
+    )
     drive.go(1)
     assert drive.last_move(1).reason == "not-enough-trust: 1 of 2"
     drive.go(30)
@@ -575,7 +580,8 @@ def test_packets_of_another_lane_are_refused_as_a_whole() -> None:
 
 def test_a_contradiction_halts_the_lane_and_nothing_starts_any_more() -> None:
     drive = driven([seen(1)])
-    judging(drive, lambda _: Rejected(reason=Reason.CONTRADICTION, detail="two blocks"))
+    two = Rejected(reason=Reason.CONTRADICTION, detail="two blocks")
+    drive.answers[Prove] = lambda step: BlockRefused(at_s=drive.now_s, step=step, verdict=two)
     drive.go(5)
     assert drive.state.halted == "contradiction: two blocks"
     assert drive.state.violated

@@ -138,6 +138,7 @@ def test_no_message_is_lost_or_in_two_places(
     for step in pending:
         drive.take(drive.ideal(step))
     drive.height = max(drive.height, 20)
+    drive.go(10)
     for _ in range(70):
         if drive.state.packets or drive.state.disputed:
             drive.go(10)
