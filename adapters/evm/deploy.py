@@ -73,6 +73,7 @@ async def deployer(
     if sender is None:
         raise Refused("deployment: expected a signer, got none")
     try:
+        await endpoints.connect()
         yield sender
     finally:
         await endpoints.close()

@@ -1,14 +1,14 @@
 """Several endpoints of one chain: who may be asked, who is cooling off, who lied.
 
 An endpoint that fails cools off and comes back; an endpoint that is caught in a lie is quarantined with
-the evidence until the chain is connected anew. Failover goes to another endpoint and never lowers a
+the evidence for as long as this process runs. Failover goes to another endpoint and never lowers a
 quorum: reads that no proof can cover are asked of all, and `threshold` of them must agree. Nothing here
 decides what is true.
 """
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
@@ -77,18 +77,21 @@ class Endpoints:
     """How many endpoints must agree on what no proof covers."""
     patience_s: float
     """How long the slowest are waited for once `threshold` have answered."""
-    _all: list[_Endpoint] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._all = [_Endpoint(client) for client in self.clients]
+    _all: list[_Endpoint] = field(default_factory=list)
+    """Empty before `connect`: nobody is asked whose chain was not checked."""
 
     async def connect(self) -> None:
-        """Check every endpoint's chain, lifting earlier quarantines.
+        """Check every endpoint's chain. An endpoint that was caught in another lie stays in quarantine.
 
-        Returns when one endpoint is good. Raises `WrongChain` when all that answer serve another chain,
-        `TransportError` when none answers.
+        Returns when one endpoint is good. Raises `WrongChain` when all serve another chain, `TransportError`
+        when none answers.
         """
-        self._all = [_Endpoint(client) for client in self.clients]
+        if not self._all:
+            self._all = [_Endpoint(client) for client in self.clients]
+        for endpoint in self._all:
+            endpoint.checked = False
+            if endpoint.lie is Lie.WRONG_CHAIN:
+                endpoint.lie = None
         done = await asyncio.gather(*map(self._try_check, self._all))
         if not any(done):
             raise self._nobody()
@@ -98,7 +101,7 @@ class Endpoints:
         await asyncio.gather(*(client.close() for client in self.clients))
 
     def health(self) -> tuple[EndpointHealth, ...]:
-        """Return the state of each endpoint, in configured order."""
+        """Return the state of each endpoint, in configured order; empty before `connect`."""
         now_s = self.clock.monotonic_s()
         return tuple(
             EndpointHealth(
@@ -110,17 +113,14 @@ class Endpoints:
             for each in self._all
         )
 
-    async def first(self, work: Work[T], avoid: Collection[str] = ()) -> T:
+    async def first(self, work: Work[T]) -> T:
         """Return the result of the first endpoint that can do the work.
 
-        An endpoint that fails cools off, one that lies is quarantined, one that lags is passed over;
-        `avoid` names some that are not asked. When all fail, raises what says most: `NotYetAvailable`,
-        `Pruned`, `Reorged`, then the last other error.
+        An endpoint that fails cools off, one that lies is quarantined, one that lags is passed over. When
+        all fail, raises what says most: `NotYetAvailable`, `Pruned`, `Reorged`, then the last other error.
         """
         errors: list[AdapterError] = []
         for endpoint in self._candidates():
-            if endpoint.client.name in avoid:
-                continue
             try:
                 return await self._do(endpoint, work)
             except AdapterError as error:
@@ -221,7 +221,7 @@ class Endpoints:
         return result
 
     def quarantine(self, name: str, proof: Hostile) -> None:
-        """Ask this endpoint no more until the next `connect`; keep the evidence."""
+        """Ask this endpoint no more; keep the evidence."""
         for endpoint in self._all:
             if endpoint.client.name == name and endpoint.lie is None:
                 endpoint.lie, endpoint.detail = proof.lie, proof.evidence
@@ -238,6 +238,8 @@ class Endpoints:
         endpoint.detail = str(error)
 
     async def _try_check(self, endpoint: _Endpoint) -> bool:
+        if endpoint.lie is not None:
+            return False
         try:
             await self._do(endpoint, _nothing)
         except AdapterError:

@@ -19,6 +19,8 @@ from proofs.types import ChainId, Height
 
 _SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
 _MAX_MESSAGE = 1 << 20
+_PATIENCE = aiohttp.ClientWSTimeout(ws_receive=30.0, ws_close=1.0)
+"""A socket that tells of nothing for so long is given up: another one, or polling, takes over."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +88,7 @@ async def wake(ws_urls: list[str], poll_s: float, clock: Clock) -> AsyncIterator
             try:
                 async with (
                     aiohttp.ClientSession() as session,
-                    session.ws_connect(url, max_msg_size=_MAX_MESSAGE, heartbeat=20) as socket,
+                    session.ws_connect(url, max_msg_size=_MAX_MESSAGE, timeout=_PATIENCE) as socket,
                 ):
                     await socket.send_json(_SUBSCRIBE)
                     async for _ in socket:

@@ -24,6 +24,27 @@ _LOGS = msgspec.json.Decoder(list[LogJson])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which numbers a range of blocks must hold: from the one behind `after` (if that is known) to `last`."""
+
+    after: int | None
+    last: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing happened in the range."""
+        return self.after == self.last
+
+    def check(self, endpoint: str, what: str, numbers: Sequence[int]) -> None:
+        """Check that sorted numbers are all of the span, each once. Raises `MalformedReply`."""
+        start = self.last + 1 - len(numbers) if self.after is None else self.after + 1
+        if list(numbers) != list(range(start, self.last + 1)):
+            shown = f"{len(numbers)} from {numbers[0]} to {numbers[-1]}" if numbers else "none"
+            wanted = f"expected {start} to {self.last} without a gap"
+            raise MalformedReply(f"endpoint {endpoint}: {what}: {wanted}, got {shown}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBatch:
     """A batch of acknowledgements, and where it was seen."""
 

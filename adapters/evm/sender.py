@@ -200,11 +200,14 @@ class Sender:
         ]
         receipts, counts = await self.account.look(versions)
         fates = []
-        for each, waiting, receipt in zip(hashes, found, receipts, strict=True):
+        for each, waiting, seen in zip(hashes, found, receipts, strict=True):
+            receipt = seen
             if waiting is None:
                 gone = receipt is None and not await self.account.knows(each)
                 fates.append(Fate(receipt=receipt, lost="no endpoint knows it" if gone else ""))
                 continue
+            if receipt is None and counts.final > waiting.nonce:
+                receipt = await self._receipt_again(waiting)
             waiting.included = receipt is not None
             taken = receipt is None and counts.final > waiting.nonce
             lost = f"nonce {waiting.nonce} was used by another transaction" if taken else ""
@@ -212,6 +215,11 @@ class Sender:
         for waiting in self._ledger.used_below(counts.final):
             self._ledger.release(waiting)
         return fates, counts
+
+    async def _receipt_again(self, waiting: Waiting) -> ReceiptJson | None:
+        """Look for a receipt after the counts: within one request, a block may have come between the two."""
+        [receipt], _ = await self.account.look([[version.hash for version in waiting.versions]])
+        return receipt
 
     async def _maintain(self, counts: Counts) -> None:
         """Close a gap below our first nonce; broadcast again, and dearer, what waits too long."""

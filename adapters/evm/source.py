@@ -16,7 +16,7 @@ from adapters.errors import MalformedReply, Pruned, Refused, Reorged
 from adapters.evm.acknowledgements import AckBatches
 from adapters.evm.blocks import Block, explain_failure, read_block
 from adapters.evm.endpoints import Endpoints, Hostile, Lie
-from adapters.evm.logs import LogReader, seen_batches, seen_packets
+from adapters.evm.logs import LogReader, Span, seen_batches, seen_packets
 from adapters.evm.router import ClientInfo, Router
 from adapters.evm.rpc import ErrorObject, RpcClient
 from adapters.evm.wire import ProofJson, data, pinned, read
@@ -59,39 +59,30 @@ class Source:
     _events: PacketEvents = field(default_factory=PacketEvents)
     _batches: AckBatches = field(default_factory=AckBatches)
     _blocks: dict[bytes, Block] = field(default_factory=dict)
-    _infos: dict[ClientId, tuple[int, ClientInfo]] = field(default_factory=dict)
-    """What was read of a client last, and at which height: spares the read below the next range."""
+    _read: dict[tuple[bytes, ClientId], tuple[int, int]] = field(default_factory=dict)
+    """Event and client -> (height, counter) of the last read: spares the one below the next range."""
 
     async def sent(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenPacket]:
         """See `SourceChain.sent`."""
-        client = lane.source_client
-        before, after = await self._counters(client, first, last)
-        seen: Sequence[SeenPacket] = ()
-        if before is None or before.last_sequence_sent != after.last_sequence_sent:
-            wanted = None if before is None else before.last_sequence_sent + 1
+        span = await self._span(SEND_PACKET, lane, first, last)
+        if span is None or span.is_empty:
+            return ()
 
-            async def work(endpoint: RpcClient) -> list[SeenPacket]:
-                logs = await self.logs.fetch(endpoint, SEND_PACKET, client, first, last)
-                found = sorted(seen_packets(logs, self._events), key=lambda each: each.packet.sequence)
-                numbers = [each.packet.sequence for each in found]
-                _check_complete(endpoint.name, "packets", numbers, wanted, after.last_sequence_sent)
-                await self._check_packets(endpoint.name, lane, found, last)
-                return found
+        async def work(endpoint: RpcClient) -> list[SeenPacket]:
+            logs = await self.logs.fetch(endpoint, SEND_PACKET, lane.source_client, first, last)
+            found = sorted(seen_packets(logs, self._events), key=lambda each: each.packet.sequence)
+            span.check(endpoint.name, "packets", [each.packet.sequence for each in found])
+            await self._check_packets(endpoint.name, lane, found, last)
+            return found
 
-            seen = await self.endpoints.first(work)
-        self._infos[client] = (last.height, after)
-        return seen
+        return await self.endpoints.first(work)
 
     async def acknowledged(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenAcknowledgement]:
         """See `SourceChain.acknowledged`."""
-        client = lane.destination_client
-        before, after = await self._counters(client, first, last)
-        seen: list[SeenAcknowledgement] = []
-        if before is None or before.last_ack_batch != after.last_ack_batch:
-            wanted = None if before is None else before.last_ack_batch + 1
-            seen = await self._read_acknowledged(client, first, last, wanted, after.last_ack_batch)
-        self._infos[client] = (last.height, after)
-        return seen
+        span = await self._span(WRITE_ACKNOWLEDGEMENTS, lane.reverse(), first, last)
+        if span is None or span.is_empty:
+            return ()
+        return await self._read_acknowledged(lane.destination_client, first, last, span)
 
     async def update(self, target: BlockRef) -> UntrustedUpdate:
         """See `SourceChain.update`: every endpoint votes with the hash of its header at that height."""
@@ -133,29 +124,34 @@ class Source:
         ]
         return UntrustedProofs(format="evm-storage", at=at, common=common, each=tuple(each))
 
-    async def _counters(
-        self, client: ClientId, first: Height, last: BlockRef
-    ) -> tuple[ClientInfo | None, ClientInfo]:
-        """Return what the router knew of the client below `first`, and what at `last`.
+    async def _span(self, event: bytes, here: Lane, first: Height, last: BlockRef) -> Span | None:
+        """Return which numbers of this event blocks `first` to `last` must hold; None without a client.
 
-        The former is None where no endpoint has that old state: then only the end of a list can be checked.
+        `here` is the lane that leaves this chain. Its counter below `first` was read with the range before,
+        or is read now; where no endpoint has that old state, only the end of the span is known.
         """
-        after = await self.router.info(client, last)
-        height, remembered = self._infos.get(client, (-1, None))
-        if remembered is not None and height == first - 1:
-            return remembered, after
-        nothing = ClientInfo(
-            counterparty=after.counterparty, light_client=b"", last_sequence_sent=0, last_ack_batch=0
-        )
-        if first <= self.start_height:
-            return nothing, after
+        client = here.source_client
         try:
-            below = await self._agreed_block(last.chain, Height(first - 1))
-            return await self.router.info(client, below.ref), after
+            after = await self.router.info(client, last)
         except Refused:
-            return nothing, after
+            return None
+        if after.counterparty != here.destination_client:
+            raise Refused(f"client {client}: its counterparty is {after.counterparty}, the lane says {here}")
+        height, number = self._read.get((event, client), (-1, 0))
+        below = number if height == first - 1 else await self._below(event, client, first, last)
+        self._read[event, client] = (last.height, _counter(event, after))
+        return Span(after=below, last=_counter(event, after))
+
+    async def _below(self, event: bytes, client: ClientId, first: Height, last: BlockRef) -> int | None:
+        if first <= self.start_height:
+            return 0
+        try:
+            block = await self._agreed_block(last.chain, Height(first - 1))
+            return _counter(event, await self.router.info(client, block.ref))
+        except Refused:
+            return 0
         except Pruned:
-            return None, after
+            return None
 
     async def _check_packets(
         self, endpoint: str, lane: Lane, found: Sequence[SeenPacket], last: BlockRef
@@ -173,13 +169,13 @@ class Source:
                 )
 
     async def _read_acknowledged(
-        self, client: ClientId, first: Height, last: BlockRef, wanted: int | None, final: int
+        self, client: ClientId, first: Height, last: BlockRef, span: Span
     ) -> list[SeenAcknowledgement]:
         async def work(endpoint: RpcClient) -> list[SeenAcknowledgement]:
             logs = await self.logs.fetch(endpoint, WRITE_ACKNOWLEDGEMENTS, client, first, last)
             found = sorted(seen_batches(logs), key=lambda each: each.written.batch)
             numbers = [each.written.batch for each in found]
-            _check_complete(endpoint.name, "acknowledgement batches", numbers, wanted, final)
+            span.check(endpoint.name, "acknowledgement batches", numbers)
             stored = await self.router.ack_batches(client, numbers[0], len(numbers), last) if numbers else []
             for each, expected in zip(found, stored, strict=True):
                 self._batches.check(endpoint.name, each.written, expected)
@@ -219,7 +215,7 @@ class Source:
             info = await self.router.info(client, stop)
         except (Pruned, Refused):
             return
-        await self._read_acknowledged(client, start, stop, None, info.last_ack_batch)
+        await self._read_acknowledged(client, start, stop, Span(after=None, last=info.last_ack_batch))
 
     def _slot(self, claim: Claim) -> bytes | None:
         packet = claim.packet
@@ -282,14 +278,8 @@ class Source:
         self._blocks[block.ref.hash] = block
 
 
-def _check_complete(endpoint: str, what: str, numbers: Sequence[int], first: int | None, last: int) -> None:
-    """Check that numbers run from `first` (if known) to `last` without a gap. Raises `MalformedReply`."""
-    start = first if first is not None else (numbers[0] if numbers else last + 1)
-    if list(numbers) != list(range(start, last + 1)):
-        shown = f"{len(numbers)} from {numbers[0]} to {numbers[-1]}" if numbers else "none"
-        raise MalformedReply(
-            f"endpoint {endpoint}: {what}: expected {start} to {last} without a gap, got {shown}"
-        )
+def _counter(event: bytes, info: ClientInfo) -> int:
+    return info.last_sequence_sent if event == SEND_PACKET else info.last_ack_batch
 
 
 def _check_nodes(

@@ -10,7 +10,7 @@ from adapters.errors import MalformedReply, RateLimited, TransportError
 from adapters.evm.rpc import ErrorObject, RpcClient, RpcLimits
 from tests.support.liar import Error, drip, flood, gzip_bomb, liar, says, silence
 
-LIMITS = RpcLimits(timeout_s=0.5, max_body_bytes=1 << 20)
+LIMITS = RpcLimits(timeout_s=1.0, max_body_bytes=1 << 20)
 CALLS = [("eth_blockNumber", []), ("eth_chainId", [])]
 
 

@@ -69,6 +69,7 @@ async def sending(node, signer, *urls, **changes):
     resources = Resources(clock=clock, signer=signer)
     endpoints = open_endpoints(A, settings, resources)
     try:
+        await endpoints.connect()
         sender = open_sender(A, settings, resources, endpoints)
         yield sender, clock
     finally:
