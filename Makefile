@@ -10,7 +10,7 @@ demo: ## two chains, three gateways, messages and tokens both ways, counted from
 
 test: ## lint, types, and every test (the contracts' tests included)
 	@.ci/env .ci/check
-	@.ci/env python -m pytest
+	@.ci/env python -m pytest -n 2 --dist loadfile
 
 check: ## lint, format, types and import lines only
 	@.ci/env --without-nodes .ci/check
