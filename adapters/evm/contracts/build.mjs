@@ -85,9 +85,10 @@ function artifacts() {
 }
 
 function write() {
+  const made = artifacts(); // first: a failed or slow compilation leaves the old ones
   rmSync(ARTIFACTS, { recursive: true, force: true });
   mkdirSync(ARTIFACTS);
-  for (const [file, text] of artifacts()) writeFileSync(join(ARTIFACTS, file), text);
+  for (const [file, text] of made) writeFileSync(join(ARTIFACTS, file), text);
 }
 
 function check() {
