@@ -63,7 +63,7 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
 
     Raises `ConfigError` when a key cannot be opened or is not the configured one.
     """
-    clock = clock if clock is not None else SystemClock()
+    clock = clock or SystemClock()
     keys = open_keys(config)
     book = LaneBook(config, plugins)
     links = {chain.id: _link(chain, plugins[chain.adapter], keys, clock) for chain in config.chains}
@@ -99,10 +99,7 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
         clock=clock,
     )
     attesting = AttestationService(
-        sources={
-            name: Source(chain=link.chain, light_client=link.spec, trust=link.trust)
-            for name, link in links.items()
-        },
+        sources={name: _source(link) for name, link in links.items()},
         signers=signers,
         finality=finality,
         clock=clock,
@@ -224,6 +221,11 @@ def _link(chain: ChainConfig, plugin: AdapterPlugin, keys: Keys, clock: Clock) -
     )
     spec = plugin.light_client(chain.id, chain.config)
     return ChainLink(adapter, spec, clock, poll_s=getattr(chain.config, "poll_s", 1.0))
+
+
+def _source(link: ChainLink) -> Source:
+    """Return the chain as attestations are proven on it: with the same trust as the relay's own proofs."""
+    return Source(chain=link.chain, light_client=link.spec, trust=link.trust)
 
 
 def _params(entry: LaneEntry, config: Config) -> LaneParams:
