@@ -1,11 +1,13 @@
 """The demonstration is a test: its last line is counted from the chains, and it leaves nothing behind."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,49 @@ def test_an_interrupted_demo_takes_everything_down_and_says_so():
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "everything is taken down" in complaint
+
+
+@pytest.mark.nodes
+def test_a_local_network_comes_up_is_healthy_carries_a_message_and_goes_down(tmp_path):
+    anvil_binary()
+    folder, where = os.environ["ISTHMUS_NODE_MODULES"], str(tmp_path / "network")
+    up = isthmus("dev", "up", "--dir", where, "--json", ISTHMUS_NODE_MODULES=folder)
+    assert up.returncode == 0, up.stderr
+    network = json.loads(up.stdout)
+    alpha = {"ISTHMUS_URL": network["gateways"]["alpha"], "ISTHMUS_API_KEY": network["keys"]["alpha"]}
+    try:
+        check_network(where, network, alpha)
+    finally:
+        down = isthmus("dev", "down", "--dir", where)
+    assert down.returncode == 0, down.stderr
+    assert isthmus("route", "list", **alpha).returncode == 3
+    assert isthmus("dev", "status", "--dir", where).returncode == 2
+
+
+def check_network(where, network, alpha):
+    again = isthmus("dev", "up", "--dir", where)
+    assert (again.returncode, "already up" in again.stderr) == (2, True)
+    doctor = isthmus("doctor", "--config", f"{where}/alpha/isthmus.toml")
+    assert doctor.returncode == 0, doctor.stdout
+    recipient = network["contracts"]["eip155:31338"]["sample_app"]
+    sent = isthmus("send", "Alpha", "Beta", recipient, "ping", "--wait", "--json", **alpha)
+    assert sent.returncode == 0, sent.stderr
+    assert "UNSAFE" in sent.stderr
+    message = json.loads(sent.stdout)
+    assert message["state"] == "acknowledged"
+    bundle = f"{where}/bundle.json"
+    assert isthmus("message", "export", message["id"][:8], bundle, **alpha).returncode == 0
+    verified = isthmus("verify", "--offline", bundle, "--json")
+    assert json.loads(verified.stdout)["verdict"] == "proven"
+    refused = isthmus("send", "Alpha", "Beta", recipient, "x" * 16385, **alpha)
+    assert (refused.returncode, "PayloadTooLarge(16384, 16385)" in refused.stderr) == (1, True)
+    assert_changed_bundle_is_rejected(bundle)
+
+
+def assert_changed_bundle_is_rejected(bundle):
+    document = json.loads(Path(bundle).read_text())
+    document["packet"]["timeout_s"] += 1
+    Path(bundle).write_text(json.dumps(document))
+    changed = isthmus("verify", "--offline", bundle, "--json")
+    assert changed.returncode == 1
+    assert json.loads(changed.stdout)["verdict"] == "rejected"
