@@ -1,4 +1,4 @@
-"""A local network for tests: two anvil nodes and three gateways as processes, which can be killed and started again.
+"""A local network for tests: two anvil nodes and three gateways as processes, to be killed and started again.
 
 What is counted is counted from the chains' own state (`gateway.demo.evm_stage`), never from a gateway's word.
 """
