@@ -41,7 +41,8 @@ def isthmus_words(command: str) -> list[list[str]]:
             calls.append([])
         else:
             calls[-1].append(word)
-    stripped = [[word for i, word in enumerate(call) if "=" not in word or i > 0] for call in calls]
+    stripped = [[word for i, word in enumerate(call) if i > 0 or "=" not in word] for call in calls]
+    stripped = [call[1:] if call and call[0] == ".ci/env" else call for call in stripped]
     return [call[1:] for call in stripped if call and call[0] == "isthmus"]
 
 
@@ -112,3 +113,4 @@ def test_shown_commands_are_found_in_a_page() -> None:
     page = "```console\n$ make demo  # the story\noutput\n$ isthmus message \\\n  list\n```\n"
     assert shown_commands(page) == ["make demo", "isthmus message    list"]
     assert isthmus_words("A=1 isthmus send x | isthmus watch") == [["send", "x"], ["watch"]]
+    assert isthmus_words(".ci/env isthmus --help") == [["--help"]]
