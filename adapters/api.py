@@ -1,10 +1,11 @@
 """The adapter border: what a chain says, and how it is told something. Read `proofs/types.py` first.
 
-An adapter fetches; it never judges. Everything that it returns about packets is untrusted until `proofs` has accepted
-it. Every read of state names the block that it is pinned to. Errors are those of `adapters.errors` and no others.
+An adapter fetches; it never judges. Everything that it returns about packets is untrusted until `proofs`
+has accepted it. Every read of state names the block that it is pinned to. Errors are those of
+`adapters.errors` and no others.
 
-The border is eleven obligatory methods in three roles; a chain may play all of them. What only some chains can do is a
-separate one-method ability, declared in the manifest. Two adapters never import each other.
+The border is twelve obligatory methods in three roles; a chain may play all of them. What only some chains
+can do is a separate one-method ability, declared in the manifest. Two adapters never import each other.
 """
 
 from abc import ABC, abstractmethod
@@ -66,7 +67,7 @@ class SeenAcknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attested:
-    """Threshold signatures over a height of the proven chain and over the list of claims, in that list's order.
+    """Threshold signatures over a height of the proven chain and over the claims, in the list's order.
 
     Format: ibc-go `attestations` (see `proofs.attestation`).
     """
@@ -163,9 +164,10 @@ class SourceChain(Chain):
 
     @abstractmethod
     async def sent(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenPacket]:
-        """Return the packets of this lane sent in blocks `first` to `last` inclusive, by sequence, without gaps.
+        """Return this lane's packets sent in blocks `first` to `last` inclusive, by sequence, without gaps.
 
-        This chain is the lane's source. Raises `Reorged` when `last` left the chain, `MalformedReply` on a gap.
+        This chain is the lane's source. Raises `Reorged` when `last` left the chain, `MalformedReply` on
+        a gap.
         """
 
     @abstractmethod
@@ -177,7 +179,10 @@ class SourceChain(Chain):
 
     @abstractmethod
     async def update(self, target: BlockRef) -> UntrustedUpdate:
-        """Return evidence for this block, for the family that the manifest names. Raises `Reorged`, `NoAgreement`."""
+        """Return evidence for this block, for the family that the manifest names.
+
+        Raises `Reorged`, `NoAgreement`.
+        """
 
     @abstractmethod
     async def prove(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> UntrustedProofs:
@@ -199,12 +204,12 @@ class DestinationChain(Chain):
     async def outstanding(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> Sequence[bool]:
         """Say for each claim whether delivering it would still have an effect in the state of block `at`.
 
-        `Sent`: the packet has no receipt here. `Acknowledged`, `NotReceived`: its commitment still stands here.
+        `Sent`: the packet has no receipt here. `Acknowledged`, `NotReceived`: its commitment stands here.
         """
 
     @abstractmethod
     async def submit(self, delivery: Delivery) -> SubmissionId:
-        """Hand the delivery to the chain and return without waiting for a block. One transaction per delivery.
+        """Hand the delivery to the chain, one transaction, and return without waiting for a block.
 
         Raises `Refused` with the decoded reason when simulation says that it would fail, `Underfunded`.
         """
@@ -240,7 +245,7 @@ class EndpointHealth:
 
 
 class EndpointReporter(ABC):
-    """Ability `endpoints`: the chain is read through several endpoints, and says what it found out about each."""
+    """Ability `endpoints`: the chain is read through several endpoints, and says what each of them is worth."""
 
     @abstractmethod
     def endpoint_health(self) -> Sequence[EndpointHealth]:
@@ -330,7 +335,7 @@ class AdapterPlugin:
 
     name: str
     config_type: type[Any]
-    """A frozen dataclass; its field defaults are the only defaults. Fields of type `Secret` are references."""
+    """A frozen dataclass; its field defaults are the only ones. Fields of type `Secret` are references."""
     build: Callable[[ChainId, Any, Resources], GatewayChain]
     """(chain id, config, resources) -> chain. No I/O."""
     light_client: Callable[[ChainId, Any], LightClientSpec]

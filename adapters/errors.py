@@ -1,7 +1,7 @@
 """What can go wrong between a chain and us, and what to do next. Adapters raise these and no others.
 
-Bad evidence is not here: it is a `Rejected` verdict of `proofs`. The `remedy` is data; `relays/runtime/supervisor.py`
-acts on it. Every message says what was expected and what came.
+Bad evidence is not here: it is a `Rejected` verdict of `proofs`. The `remedy` is data;
+`relays/runtime/supervisor.py` acts on it. Every message says what was expected and what came.
 """
 
 from enum import Enum
