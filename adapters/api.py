@@ -245,7 +245,7 @@ class EndpointHealth:
 
 
 class EndpointReporter(ABC):
-    """Ability `endpoints`: the chain is read through several endpoints, and says what each of them is worth."""
+    """Ability `endpoints`: the chain is read through several endpoints, and says how each one does."""
 
     @abstractmethod
     def endpoint_health(self) -> Sequence[EndpointHealth]:
