@@ -131,6 +131,8 @@ async def open_stage(network: Network, accounts: Mapping[ChainId, str]) -> Async
             chain=chain, endpoints=open_endpoints(chain, config, resources), contracts=contracts
         )
     try:
+        for one in books.values():
+            await one.endpoints.connect()
         yield EvmStage(network, books, accounts)
     finally:
         for one in books.values():
