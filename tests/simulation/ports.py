@@ -8,11 +8,11 @@ from random import Random
 from adapters.api import Attested
 from adapters.errors import AdapterError
 from adapters.memory.world import MemoryChain
-from proofs import attestation
+from proofs import attestation, codec
 from proofs.signatures import address_of, sign
 from proofs.types import BlockRef, ChainId, Claim, Lane, Proven, Sent
 from proofs.verdict import Accepted
-from relays.core.types import ENDS, Changes, Cursor, Leg, Message
+from relays.core.types import ENDS, Changes, Cursor, Leg, Message, Move, State
 from relays.runtime.evidence import prove_and_verify
 from relays.runtime.heads import ChainLink
 from relays.runtime.ports import AttestorsMissing, LaneRecord
@@ -27,6 +27,7 @@ class DurableStore:
 
     random: Random
     clock: VirtualClock
+    truth: Mapping[ChainId, MemoryChain]
     cursors: dict[Lane, dict[Leg, Cursor]] = field(default_factory=dict)
     messages: dict[Lane, dict[int, Message]] = field(default_factory=dict)
     saves: int = 0
@@ -65,6 +66,7 @@ class DurableStore:
         for message in changes.inserted:
             messages[message.packet.sequence] = message
         for move in changes.moved:
+            self._check_told(lane, move)
             for place, sequence in enumerate(move.sequences):
                 answers = move.acknowledgements
                 messages[sequence] = replace(
@@ -79,6 +81,27 @@ class DurableStore:
                     delivered_by=move.delivered_by or messages[sequence].delivered_by,
                     acknowledgements=answers[place] if answers else messages[sequence].acknowledgements,
                 )
+
+    def _check_told(self, lane: Lane, move: Move) -> None:
+        """Nothing is called delivered or ended before the finalized state of the chain says so."""
+        for sequence in move.sequences:
+            if move.state is State.DELIVERED:
+                path = codec.receipt_path(lane.destination_client, sequence)
+                told = finalized_value(self.truth[lane.destination], path) is not None
+            elif move.state in (State.ACKNOWLEDGED, State.REFUNDED):
+                path = codec.commitment_path(lane.source_client, sequence)
+                told = finalized_value(self.truth[lane.source], path) is None
+            else:
+                return
+            if not told:
+                raise AssertionError(f"{lane} {sequence}: called {move.state.value} too early")
+
+
+def finalized_value(chain: MemoryChain, path: bytes) -> bytes | None:
+    """Return what the chain's state holds at its newest finalized block."""
+    height = chain.head.ref.height - chain.spec.finality_depth
+    value: bytes | None = chain.state.get(path, height)
+    return value
 
 
 def lane_key(gateway: str, lane: Lane) -> bytes:

@@ -1,20 +1,14 @@
 """Whatever goes wrong, every message ends exactly once: seeded storms over two chains and three gateways."""
 
 import pytest
-import structlog
 
 from relays.runtime.status import LaneMode
 from tests.simulation.faults import storm
 from tests.simulation.timewarp import run
 from tests.simulation.world import GATEWAYS, LANES, World
 
-STORM_S = 40.0
+STORM_S = 30.0
 DEADLINE_S = 900.0
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 async def simulate(seed: int) -> tuple[str, int]:

@@ -83,7 +83,10 @@ class World:
         """The endpoint of each chain that may lie. A liar is never asked again, so two would be an outage."""
         self.alive: dict[str, Attestor] = {}
         self.gateways = {
-            name: Gateway(name=name, store=DurableStore(random=Random(f"{seed}-{name}"), clock=self.clock))
+            name: Gateway(
+                name=name,
+                store=DurableStore(random=Random(f"{seed}-{name}"), clock=self.clock, truth=self.chains),
+            )
             for name in GATEWAYS
         }
         self._salt = 0
