@@ -8,7 +8,6 @@ nonces, so each stage is one list of transactions and one wait.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from adapters.api import Resources
 from adapters.errors import Refused
@@ -16,7 +15,7 @@ from adapters.evm.abi import Part, address_word, array, dynamic, encode, selecto
 from adapters.evm.adapter import open_endpoints, open_sender
 from adapters.evm.config import EndpointConfig, EvmConfig
 from adapters.evm.reverts import artifact
-from adapters.evm.send import included
+from adapters.evm.send import included, succeeded
 from adapters.evm.sender import Sender
 from adapters.evm.transactions import Intent
 from adapters.evm.wire import number
@@ -178,10 +177,5 @@ def _link(gateway: bytes, setup: ClientSetup) -> Intent:
 async def _send(sender: Sender, intents: Sequence[Intent]) -> int:
     """Send, wait, and return the height of the first. Raises `Refused` when one was reverted."""
     fates = await included(sender, await sender.send(intents))
-    receipts: list[Any] = [fate.receipt for fate in fates]
-    for index, receipt in enumerate(receipts):
-        if number(receipt.status, "status") != 1:
-            raise Refused(
-                f"deployment: transaction {index} of {len(receipts)} was reverted: {receipt.transaction_hash}"
-            )
+    receipts = [await succeeded(sender, fate) for fate in fates]
     return number(receipts[0].block_number, "block number")

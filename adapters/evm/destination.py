@@ -25,12 +25,13 @@ from adapters.evm.batches import delivery_call, host_client, update_message
 from adapters.evm.blocks import read_block
 from adapters.evm.endpoints import Endpoints
 from adapters.evm.gas import GasModel
+from adapters.evm.replay import why_reverted
 from adapters.evm.reverts import describe
 from adapters.evm.router import Router
 from adapters.evm.rpc import ErrorObject, RpcClient
 from adapters.evm.sender import Fate, Sender
 from adapters.evm.transactions import Intent
-from adapters.evm.wire import ReceiptJson, data, error_data, number, read
+from adapters.evm.wire import data, error_data, number, read
 from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Sent
 
 K = TypeVar("K")
@@ -90,7 +91,7 @@ class Destination:
         if known is not None and self.sender.is_open(bytes.fromhex(known[2:])):
             return known
         call_data = delivery_call(delivery, await self._update(delivery))
-        kind = f"{host_client(delivery)} {type(delivery.proven[0].claim).__name__}"
+        kind = _kind(delivery)
         gas = self._gas.limit(kind, len(delivery.proven), len(call_data))
         if gas is None:
             estimate = await self._simulate(self.sender, call_data)
@@ -128,9 +129,14 @@ class Destination:
                 hash=data(receipt.block_hash, "block hash", 32),
             ),
             succeeded=succeeded,
-            detail="" if succeeded else await self._why(receipt, fate.intent),
+            detail="" if succeeded else await self._why(fate),
             fee=number(receipt.gas_used, "gas used") * number(receipt.effective_gas_price, "gas price"),
         )
+
+    async def _why(self, fate: Fate) -> str:
+        if self.sender is None or fate.receipt is None:
+            return ""
+        return await why_reverted(self.endpoints, self.sender.signer.address, fate.receipt, fate.intent)
 
     async def _update(self, delivery: Delivery) -> bytes:
         """Return the client update that the delivery needs: none when the client knows the height.
@@ -194,21 +200,11 @@ class Destination:
             raise self.endpoints.failure(answers)
         return median_low(estimates)
 
-    async def _why(self, receipt: ReceiptJson, intent: Intent | None) -> str:
-        """Return why a transaction failed: it is replayed in the state before its block."""
-        if intent is None:
-            return "reverted; what it was is not known any more"
-        before = hex(max(number(receipt.block_number, "block number") - 1, 0))
-        call = {"to": "0x" + intent.to.hex(), "data": "0x" + intent.data.hex(), "gas": hex(intent.gas)}
 
-        async def work(endpoint: RpcClient) -> str:
-            [reply] = await endpoint.batch([("eth_call", [call, before])])
-            if isinstance(reply, ErrorObject):
-                return describe(error_data(reply))
-            used = number(receipt.gas_used, "gas used")
-            return f"reverted with {used} of {intent.gas} gas used; a replay does not fail"
-
-        return await self.endpoints.first(work)
+def _kind(delivery: Delivery) -> str:
+    """Return what deliveries that cost alike have in common: client, kind of claim, applications."""
+    ports = {payload.destination_port for each in delivery.proven for payload in each.claim.packet.payloads}
+    return " ".join([host_client(delivery), type(delivery.proven[0].claim).__name__, *sorted(ports)])
 
 
 def _transaction_hash(submission: SubmissionId) -> bytes | None:

@@ -27,11 +27,12 @@ from adapters.evm.abi import (
 from adapters.evm.endpoints import Endpoints
 from adapters.evm.gas import GasModel
 from adapters.evm.logs import seen_packets
+from adapters.evm.replay import why_reverted
 from adapters.evm.reverts import describe
 from adapters.evm.rpc import ErrorObject, RpcClient
 from adapters.evm.sender import Fate, Sender
 from adapters.evm.transactions import Intent
-from adapters.evm.wire import LoggedReceiptJson, data, error_data, number, read
+from adapters.evm.wire import LoggedReceiptJson, ReceiptJson, data, error_data, number, read
 from proofs.evm.events import SEND_PACKET, PacketEvents
 from proofs.ids import PROFILES, IdentifierError, InteropAddress, encode_interop, parse_evm_address
 from proofs.types import ChainId, Lane
@@ -65,7 +66,7 @@ class Applications:
         """See `MessageSender.send`."""
         await self._approve([request for request in requests if isinstance(request, SendTransfer)])
         intents = [await self._intent(request) for request in requests]
-        fates = await self._included(await self.sender.send(intents))
+        fates = await included(self.sender, await self.sender.send(intents))
         return [await self._sequence(fate) for fate in fates]
 
     async def _intent(self, request: SendMessage | SendTransfer) -> Intent:
@@ -134,8 +135,8 @@ class Applications:
                 call_data = _APPROVE + address_word(self.transfer) + word(amount)
                 gas = await self._estimate(token, call_data)
                 intents.append(Intent(to=token, data=call_data, gas=2 * gas))
-        for fate in await self._included(await self.sender.send(intents)) if intents else ():
-            _check_succeeded(fate)
+        for fate in await included(self.sender, await self.sender.send(intents)) if intents else ():
+            await succeeded(self.sender, fate)
 
     async def _ask(self, to: bytes, call_data: bytes) -> Answer:
         """Return what a call returns now. Raises `Refused` when the contract reverts or is not there."""
@@ -167,12 +168,9 @@ class Applications:
 
         return await self.endpoints.first(work)
 
-    async def _included(self, hashes: Sequence[bytes]) -> list[Fate]:
-        return await included(self.sender, hashes)
-
     async def _sequence(self, fate: Fate) -> PacketSequence:
         """Return the sequence of the packet that a transaction sent."""
-        transaction = _check_succeeded(fate)
+        transaction = (await succeeded(self.sender, fate)).transaction_hash
 
         async def work(endpoint: RpcClient) -> PacketSequence:
             [reply] = await endpoint.batch([("eth_getTransactionReceipt", [transaction])])
@@ -204,12 +202,14 @@ async def included(sender: Sender, hashes: Sequence[bytes]) -> list[Fate]:
     raise NotYetAvailable(f"expected {len(hashes)} transactions in blocks within {_INCLUSION_LIMIT_S} s")
 
 
-def _check_succeeded(fate: Fate) -> str:
-    """Return the hash of a transaction that succeeded. Raises `Refused`."""
+async def succeeded(sender: Sender, fate: Fate) -> ReceiptJson:
+    """Return the receipt of a transaction that is in a block. Raises `Refused` when it was reverted."""
     receipt = fate.receipt
-    if receipt is None or number(receipt.status, "status") != 1:
-        raise Refused("expected the transaction to succeed, it was reverted")
-    return receipt.transaction_hash
+    if receipt is None:
+        raise NotYetAvailable("expected a receipt, there is none")
+    if number(receipt.status, "status") != 1:
+        raise Refused(await why_reverted(sender.endpoints, sender.signer.address, receipt, fate.intent))
+    return receipt
 
 
 def _interop(chain: ChainId, address: str) -> bytes:

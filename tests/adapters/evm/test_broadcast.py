@@ -88,3 +88,16 @@ async def test_a_refusal_for_lack_of_funds_frees_the_nonce(node):
             await sender.send([pay()])
         assert sender.open_count() == 0
         assert await sender.next_nonce() == 0
+
+
+@pytest.mark.covers("REL-06")
+async def test_a_receipt_that_appears_later_than_its_block_is_no_loss(node):
+    signer = node.signer()
+    async with liar(node.node.url) as bad, sending(node, signer, bad.url) as (sender, _):
+        [sent] = await sender.send([pay()])
+        await node.mine(4)
+        answers = iter([None])
+        bad.lies["eth_getTransactionReceipt"] = lambda _, true: next(answers, true)
+        [fate] = await sender.fates([sent])
+        assert fate.receipt is not None
+        assert fate.lost == ""
