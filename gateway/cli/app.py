@@ -53,11 +53,15 @@ app = typer.Typer(
 
 
 def _show_version(show: bool) -> None:  # noqa: FBT001 - the shape of a Typer callback
-    if show:
-        from importlib.metadata import version
+    if not show:
+        return
+    from importlib.metadata import PackageNotFoundError, version
 
+    try:
         typer.echo(f"isthmus {version('isthmus')}")
-        raise typer.Exit
+    except PackageNotFoundError:
+        typer.echo("isthmus (from a source tree, not installed)")
+    raise typer.Exit
 
 
 @app.callback()

@@ -1,6 +1,8 @@
 """`isthmus dev`: two local chains and three gateways, up and down."""
 
 import asyncio
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +20,18 @@ Directory = Annotated[
 
 
 @app.command("up")
-def up(*, directory: Directory = Path(), as_json: Json = False) -> None:
+def up(
+    *,
+    directory: Directory = Path(),
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Two memory chains in this process, until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Start two anvil nodes with our contracts and three gateways (2 of 3), and leave them running."""
+    if memory:
+        _memory_network(as_json=as_json)
+        return
     where = _where(directory)
     if place.read(where) is not None:
         raise CliError(f"a network is already up in {where}", exit_code=Exit.USAGE, hint="isthmus dev down")
@@ -27,7 +39,7 @@ def up(*, directory: Directory = Path(), as_json: Json = False) -> None:
         network = asyncio.run(evm.up(where, evm.anvil_binary(), lambda text: note(f"● {text}")))
     except evm.NoAnvil as error:
         raise CliError(
-            str(error), exit_code=Exit.USAGE, hint="without anvil: isthmus demo --memory"
+            str(error), exit_code=Exit.USAGE, hint="without anvil: isthmus dev up --memory"
         ) from None
     except (processes.ProcessError, AdapterError) as error:
         place.forget(where)
@@ -57,6 +69,23 @@ def down(*, directory: Directory = Path(), as_json: Json = False) -> None:
         emit_json({"stopped": [process.name for process in network.processes]})
     else:
         note(f"stopped: {', '.join(process.name for process in network.processes)}")
+
+
+def _memory_network(*, as_json: bool) -> None:
+    """Run a network whose chains live in this process, until it is interrupted."""
+    from gateway.demo.memory_stage import open_stage
+
+    async def run() -> None:
+        async with open_stage(lambda text: note(f"● {text}")) as stage:
+            if as_json:
+                emit_json({name: asdict(access) for name, access in stage.gateways.items()})
+            else:
+                for name, access in stage.gateways.items():
+                    print(f"gateway {name:<6} {access.url}  (status page; API key {access.key})", flush=True)
+            await asyncio.Event().wait()
+
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(run())
 
 
 def _where(directory: Path) -> Path:
