@@ -3,14 +3,17 @@
 import re
 
 import aiohttp
+import msgspec
 import pytest
 
 from adapters.memory.audit import tally
 from adapters.memory.faults import Stall
-from gateway.api.ports import Conflict, UnknownName
+from gateway.api.ports import Conflict, MessageFilter, UnknownName
 from gateway.config.diagnostics import ConfigError
 from gateway.config.load import parse_config
 from gateway.wiring import build
+from proofs.bundle import from_json, verify_bundle
+from proofs.verdict import Accepted
 from relays.core.types import ENDS, State
 from tests.gateway.fleet import BACK, LANE, NAMES, PLUGINS, A, B, config_text, fleet, until
 
@@ -68,7 +71,7 @@ async def test_every_surface_shows_the_same_message(three):
     assert view.timeline[0].state == "observed"
     assert view.timeline[-1].state == "acknowledged"
     assert (view.lane, view.trust, view.unsafe) == ("a-b", "attested 2-of-3", False)
-    page = await reader.messages(_any(), limit=10, cursor="")
+    page = await reader.messages(MessageFilter(), limit=10, cursor="")
     assert [one.id for one in page.messages] == [identity]
     assert "acknowledgement is back" in (await reader.explain(identity)).sentence
     async with aiohttp.ClientSession() as session:
@@ -80,9 +83,18 @@ async def test_every_surface_shows_the_same_message(three):
         "acknowledged",
         len(view.timeline),
     )
-    bundle = await reader.bundle(identity)
-    assert identity not in ("", None)
-    assert b'"lane"' in bundle
+    bundle = from_json(msgspec.json.decode(await reader.bundle(identity)))
+    assert isinstance(verify_bundle(bundle, three.clock.now_s()), Accepted)
+    assert bundle.claim.packet.sequence == view.sequence
+    with pytest.raises(Conflict, match="acknowledged"):
+        await three.gateways["alpha"].services.operator.retry(identity)
+    for unknown in ("00000000", "xyz", "0123456", "0" * 65):
+        with pytest.raises(UnknownName):
+            await reader.message(unknown)
+    with pytest.raises(UnknownName, match="a-b, b-a"):
+        await reader.messages(MessageFilter(lane="nonsense"), limit=10, cursor="")
+    with pytest.raises(ValueError, match="cursor"):
+        await reader.messages(MessageFilter(), limit=10, cursor="-1")
 
 
 async def test_one_gateway_down_delivery_goes_on_two_down_it_stops_and_says_who_is_missing(three):
@@ -98,7 +110,7 @@ async def test_one_gateway_down_delivery_goes_on_two_down_it_stops_and_says_who_
             view = await reader.message(second)
         except UnknownName:
             return False
-        return view.waiting_on == "attestations"
+        return view.waiting_on == "attestations" and view.reason != ""
 
     await until(says_who, "attestors missing")
     explanation = await reader.explain(second)
@@ -142,7 +154,7 @@ async def test_a_restarted_gateway_goes_on_where_it_was(three):
     reader = three.gateways["alpha"].services.reader
 
     async def seen():
-        return len((await reader.messages(_any(), limit=10, cursor="")).messages) == 3
+        return len((await reader.messages(MessageFilter(), limit=10, cursor="")).messages) == 3
 
     await until(seen, "three seen")
     await three.start("alpha", "beta")
@@ -218,12 +230,6 @@ async def test_a_wrong_password_is_a_configuration_error(three, tmp_path, monkey
     )
     with pytest.raises(ConfigError, match="password is wrong"):
         build(config, PLUGINS)
-
-
-def _any():
-    from gateway.api.ports import MessageFilter
-
-    return MessageFilter()
 
 
 def _rank(running, name):
