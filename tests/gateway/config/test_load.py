@@ -180,7 +180,9 @@ def test_a_secret_is_a_reference_and_is_never_repeated(wrong):
     assert "hunter2" not in message
 
 
-@pytest.mark.parametrize("wrong", ["env:PRIVATE", "0x" + "11" * 32, "keystore:", "keystore:../x", "keystore:master"])
+@pytest.mark.parametrize(
+    "wrong", ["env:PRIVATE", "0x" + "11" * 32, "keystore:", "keystore:../x", "keystore:master"]
+)
 def test_signing_keys_come_from_the_keystore_alone(wrong):
     text = BASE.replace('name = "Alpha"', f'name = "Alpha"\nsigner = "{wrong}"')
     assert "chains[0].signer" in found(text)
