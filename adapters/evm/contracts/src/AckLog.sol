@@ -8,6 +8,8 @@ import {Ics24} from "./Ics24.sol";
 /// @notice Equal acknowledgements that follow each other are kept, and hashed, once.
 library AckLog {
     struct Log {
+        /// abi.encode(sequences, commitments), filled in place: the two arrays lie inside.
+        bytes preimage;
         uint64[] sequences;
         bytes32[] commitments;
         bytes ackIndex;
@@ -22,11 +24,25 @@ library AckLog {
         uint256 count;
     }
 
+    /// @param packets How many entries there will be.
     function open(uint256 packets) internal pure returns (Log memory log) {
-        log.sequences = new uint64[](packets);
-        log.commitments = new bytes32[](packets);
+        bytes memory preimage = new bytes(0x80 + packets * 0x40);
+        bytes32[] memory acks = new bytes32[](packets); // pointers, set when used
+        assembly ("memory-safe") {
+            // Offsets of the two arrays, then the arrays, each with its length in front.
+            let start := add(preimage, 0x20)
+            let sequences := add(start, 0x40)
+            let commitments := add(sequences, add(0x20, shl(5, packets)))
+            mstore(start, 0x40)
+            mstore(add(start, 0x20), sub(commitments, start))
+            mstore(sequences, packets)
+            mstore(commitments, packets)
+            mstore(log, preimage)
+            mstore(add(log, 0x20), sequences)
+            mstore(add(log, 0x40), commitments)
+            mstore(add(log, 0x80), acks)
+        }
         log.ackIndex = new bytes(packets);
-        log.acks = new bytes[](packets);
         log.space = new bytes(AppCall.RETURN_SPACE);
     }
 
@@ -52,7 +68,7 @@ library AckLog {
 
     /// @notice What the router stores for the batch.
     function digest(Log memory log) internal pure returns (bytes32) {
-        return keccak256(abi.encode(log.sequences, log.commitments));
+        return keccak256(log.preimage);
     }
 
     /// @notice The different acknowledgements, in order of first use.
@@ -64,22 +80,24 @@ library AckLog {
         }
     }
 
-    /// The arrays have one entry for each packet that can be added, so the writes stay inside.
+    /// The arrays have one entry for each packet that is added, so the writes stay inside.
     function _append(Log memory log, uint64 sequence) private pure {
         uint256 i = log.count;
         uint64[] memory sequences = log.sequences;
+        require(i < sequences.length);
         bytes32[] memory commitments = log.commitments;
         bytes memory ackIndex = log.ackIndex;
-        uint256 index = log.used - 1;
         bytes32 commitment = log.lastCommitment;
-        require(i < sequences.length);
-        assembly ("memory-safe") {
-            let word := add(0x20, shl(5, i))
-            mstore(add(sequences, word), sequence)
-            mstore(add(commitments, word), commitment)
-            mstore8(add(add(ackIndex, 0x20), i), index)
+        unchecked {
+            uint256 index = log.used - 1;
+            assembly ("memory-safe") {
+                let word := shl(5, add(i, 1))
+                mstore(add(sequences, word), sequence)
+                mstore(add(commitments, word), commitment)
+                mstore8(add(add(ackIndex, 0x20), i), index)
+            }
+            log.count = i + 1;
         }
-        log.count = i + 1;
     }
 
     function _addAck(Log memory log, bytes32 hash, uint256 start, uint256 length) private pure {

@@ -6,7 +6,7 @@ import {Batch, Group, IRouter} from "./IRouter.sol";
 /// @notice One word for each packet of a batch: sequence (8 bytes), timeout (8), length of its own part of the value (4), zero (12).
 type Head is bytes32;
 
-using {sequence, timeout, tailLength, unused} for Head global;
+using {sequence, timeout, tailLength} for Head global;
 
 function sequence(Head head) pure returns (uint64) {
     return uint64(uint256(Head.unwrap(head)) >> 192);
@@ -18,10 +18,6 @@ function timeout(Head head) pure returns (uint64) {
 
 function tailLength(Head head) pure returns (uint256) {
     return uint32(uint256(Head.unwrap(head)) >> 96);
-}
-
-function unused(Head head) pure returns (uint256) {
-    return uint96(uint256(Head.unwrap(head)));
 }
 
 /// @title Checks a batch as a whole, and lays its values out in memory one after the other.
@@ -44,22 +40,35 @@ library BatchReader {
         require(total <= MAX_PACKETS, IRouter.TooManyPackets(MAX_PACKETS, total));
         require(total != 0, IRouter.MalformedBatch());
         all = new Head[](total);
-        uint256 i = 0;
+        uint256 first = 0;
         for (uint256 g = 0; g < batch.groups.length; ++g) {
             Group calldata group = batch.groups[g];
-            bytes32[] calldata words = group.heads;
-            uint256 consumed = 0;
-            unchecked {
-                // At most 256 lengths of 32 bits: nothing here can overflow.
-                for (uint256 h = 0; h < words.length; ++h) {
-                    Head head = Head.wrap(words[h]);
-                    require(head.unused() == 0 && head.sequence() != 0, IRouter.MalformedBatch());
-                    all[i++] = head;
-                    consumed += head.tailLength();
-                }
-            }
-            require(consumed == group.tails.length, IRouter.MalformedBatch());
+            require(_copyHeads(all, first, group.heads) == group.tails.length, IRouter.MalformedBatch());
+            first += group.heads.length;
         }
+    }
+
+    /// Copies and checks the heads of one group. `all` has room for them from `first`.
+    /// Returns the sum of their tail lengths.
+    function _copyHeads(Head[] memory all, uint256 first, bytes32[] calldata words)
+        private
+        pure
+        returns (uint256 lengths)
+    {
+        uint256 count = words.length;
+        bool wrong = false;
+        assembly ("memory-safe") {
+            let from := add(add(all, 0x20), shl(5, first))
+            let end := add(from, shl(5, count))
+            calldatacopy(from, words.offset, shl(5, count))
+            for {} lt(from, end) { from := add(from, 0x20) } {
+                let word := mload(from)
+                lengths := add(lengths, and(shr(96, word), 0xffffffff))
+                // Sequence 0, or a bit in the last twelve bytes.
+                wrong := or(wrong, or(iszero(shr(192, word)), shl(160, word)))
+            }
+        }
+        require(!wrong, IRouter.MalformedBatch());
     }
 
     /// @notice Lays out room for any value of `group` at the free memory pointer, with the prefix in place.

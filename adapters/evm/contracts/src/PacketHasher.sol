@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {BatchReader} from "./BatchReader.sol";
 import {Route} from "./IRouter.sol";
 
 /// @title Paths and packet commitments of a run of packets, hashed in buffers that are filled once.
@@ -65,13 +66,7 @@ library PacketHasher {
     {
         bytes memory payload = hasher.payload;
         bytes memory packet = hasher.packet;
-        if (timeout != hasher.timeout) {
-            hasher.timeout = timeout;
-            bytes32 timeoutHash = sha256(abi.encodePacked(timeout));
-            assembly ("memory-safe") {
-                mstore(add(packet, 0x41), timeoutHash)
-            }
-        }
+        if (timeout != hasher.timeout) _setTimeout(hasher, timeout);
         bool ok;
         assembly ("memory-safe") {
             let last := add(packet, 0x61)
@@ -80,6 +75,65 @@ library PacketHasher {
             ok := and(ok, staticcall(gas(), 2, last, 0x20, last, 0x20))
             ok := and(ok, staticcall(gas(), 2, add(packet, 0x20), 0x61, 0x00, 0x20))
             result := mload(0x00)
+        }
+        require(ok, HashFailed());
+    }
+
+    function _setTimeout(CommitmentHasher memory hasher, uint64 timeout) private pure {
+        hasher.timeout = timeout;
+        bytes memory packet = hasher.packet;
+        bytes32 timeoutHash = sha256(abi.encodePacked(timeout));
+        assembly ("memory-safe") {
+            mstore(add(packet, 0x41), timeoutHash)
+        }
+    }
+
+    /// @notice What `pathHash` and `commitment` give for each packet of a run, as (path, commitment) pairs.
+    /// @param space Room for one value, the prefix in place.
+    /// @param words Heads, see `BatchReader`; their tail lengths together are the length of `tails`.
+    function pairsOf(
+        PathHasher memory paths,
+        CommitmentHasher memory hasher,
+        BatchReader.ValueSpace memory space,
+        bytes32[] calldata words,
+        bytes calldata tails
+    ) internal view returns (bytes memory pairs) {
+        pairs = new bytes(words.length * 64);
+        bool ok = true;
+        assembly ("memory-safe") {
+            let path := add(mload(paths), 0x20)
+            let pathLength := mload(add(paths, 0x20))
+            let payload := add(mload(hasher), 0x20)
+            let packet := add(mload(add(hasher, 0x20)), 0x20)
+            let known := mload(add(hasher, 0x40)) // the timeout whose hash stands in `packet`
+            let value := mload(space)
+            let prefixLength := mload(add(space, 0x20))
+            let tail := tails.offset
+            let out := add(pairs, 0x20)
+            let end := add(words.offset, shl(5, words.length))
+            for { let word := words.offset } lt(word, end) { word := add(word, 0x20) } {
+                let head := calldataload(word)
+                let length := and(shr(96, head), 0xffffffff)
+                calldatacopy(add(value, prefixLength), tail, length)
+                tail := add(tail, length)
+
+                let timeout := and(shr(128, head), 0xffffffffffffffff)
+                if iszero(eq(timeout, known)) {
+                    known := timeout
+                    mstore(0x00, shl(192, timeout))
+                    ok := and(ok, staticcall(gas(), 2, 0x00, 8, add(packet, 0x21), 0x20))
+                }
+                // sha256 of the value, of the payload, of the list of one payload, of the packet
+                ok := and(ok, staticcall(gas(), 2, value, add(prefixLength, length), add(payload, 0x80), 0x20))
+                ok := and(ok, staticcall(gas(), 2, payload, 0xa0, add(packet, 0x41), 0x20))
+                ok := and(ok, staticcall(gas(), 2, add(packet, 0x41), 0x20, add(packet, 0x41), 0x20))
+                ok := and(ok, staticcall(gas(), 2, packet, 0x61, add(out, 0x20), 0x20))
+
+                mstore(add(path, sub(pathLength, 8)), shl(192, shr(192, head)))
+                mstore(out, keccak256(path, pathLength))
+                out := add(out, 0x40)
+            }
+            mstore(add(hasher, 0x40), known)
         }
         require(ok, HashFailed());
     }

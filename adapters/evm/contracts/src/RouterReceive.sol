@@ -15,31 +15,32 @@ abstract contract RouterReceive is RouterSteps {
     using AckLog for AckLog.Log;
     using BatchReader for BatchReader.ValueSpace;
     using PacketHasher for PacketHasher.CommitmentHasher;
-    using PacketHasher for PacketHasher.PathHasher;
 
     /// @inheritdoc IRouter
     function recvPackets(Batch calldata batch) external nonReentrant whenNotPaused {
         Client storage client = _client(batch.client);
         if (!_update(client, batch.update)) return;
         Head[] memory heads = BatchReader.heads(batch);
-        (uint256 fresh, uint256 expired) = _markReceived(batch.client, heads);
+        (uint256 fresh, uint256 count, uint256 expired) = _markReceived(batch.client, heads);
         if (fresh | expired == 0) return;
         string memory sourceClient = client.counterpartyClientId;
         _prove(client, batch, _sentPairs(batch, sourceClient));
         _reportExpired(batch.client, heads, expired);
-        if (fresh != 0) _deliver(batch, sourceClient, fresh);
+        if (fresh != 0) _deliver(batch, sourceClient, fresh, count);
     }
 
-    /// Sets the receipt bit of each packet that is new and in time. Bit i of the results stands for packet i.
+    /// Sets the receipt bit of each packet that is new and in time. Bit i of `fresh` and `expired` stands for packet i.
+    /// `count` is the number of fresh ones.
     function _markReceived(string calldata clientId, Head[] memory heads)
         private
-        returns (uint256 fresh, uint256 expired)
+        returns (uint256 fresh, uint256 count, uint256 expired)
     {
         mapping(uint256 => uint256) storage words = _store().receipts[_key(clientId)];
         uint256 index = heads[0].sequence() >> 8;
         uint256 word = words[index];
+        uint256 packets = heads.length;
         unchecked {
-            for (uint256 i = 0; i < heads.length; ++i) {
+            for (uint256 i = 0; i < packets; ++i) {
                 Head head = heads[i];
                 uint256 sequence = head.sequence();
                 if (sequence >> 8 != index) {
@@ -49,12 +50,13 @@ abstract contract RouterReceive is RouterSteps {
                 }
                 uint256 bit = 1 << (sequence & 0xff);
                 if (word & bit != 0) continue;
-                if (block.timestamp < head.timeout()) {
-                    word |= bit;
-                    fresh |= 1 << i;
-                } else {
+                if (block.timestamp >= head.timeout()) {
                     expired |= 1 << i;
+                    continue;
                 }
+                word |= bit;
+                fresh |= 1 << i;
+                ++count;
             }
         }
         words[index] = word;
@@ -80,29 +82,16 @@ abstract contract RouterReceive is RouterSteps {
         Group calldata group,
         PacketHasher.PathHasher memory paths,
         PacketHasher.CommitmentHasher memory hasher
-    ) private view returns (bytes memory pairs) {
+    ) private view returns (bytes memory) {
         hasher.setRoute(group.route);
-        pairs = new bytes(group.heads.length * 64);
         BatchReader.ValueSpace memory space;
         space.openValues(group);
-        bytes32[] calldata words = group.heads;
-        bytes calldata tails = group.tails;
-        uint256 offset = 0;
-        unchecked {
-            for (uint256 h = 0; h < words.length; ++h) {
-                Head head = Head.wrap(words[h]);
-                uint256 length = head.tailLength();
-                uint256 valueLength = space.setTail(tails, offset, length);
-                offset += length;
-                bytes32 commitment = hasher.commitment(head.timeout(), space.start, valueLength);
-                _putPair(pairs, h, paths.pathHash(head.sequence()), commitment);
-            }
-        }
+        return PacketHasher.pairsOf(paths, hasher, space, group.heads, group.tails);
     }
 
     /// Gives the fresh packets to their applications, and stores their acknowledgements as one batch.
-    function _deliver(Batch calldata batch, string memory sourceClient, uint256 fresh) private {
-        AckLog.Log memory log = AckLog.open(_ones(fresh));
+    function _deliver(Batch calldata batch, string memory sourceClient, uint256 fresh, uint256 count) private {
+        AckLog.Log memory log = AckLog.open(count);
         for (uint256 g = 0; g < batch.groups.length; ++g) {
             fresh = _deliverGroup(batch, batch.groups[g], sourceClient, fresh, log);
         }
@@ -131,7 +120,7 @@ abstract contract RouterReceive is RouterSteps {
                 uint256 length = head.tailLength();
                 if (fresh & 1 == 1) {
                     uint256 valueLength = template.space.setTail(tails, offset, length);
-                    _deliverOne(batch.client, target, template, head.sequence(), valueLength, log);
+                    _deliverOne(batch, target, template, head.sequence(), valueLength, log);
                 }
                 offset += length;
                 fresh >>= 1;
@@ -151,7 +140,7 @@ abstract contract RouterReceive is RouterSteps {
     }
 
     function _deliverOne(
-        string calldata destClient,
+        Batch calldata batch,
         App memory target,
         AppCall.Template memory template,
         uint64 sequence,
@@ -163,12 +152,8 @@ abstract contract RouterReceive is RouterSteps {
             require(length != 0, BadAcknowledgement(sequence));
             log.add(sequence, start, length);
         } else {
-            emit ApplicationFailed(destClient, sequence, _failure(target));
+            emit ApplicationFailed(batch.client, sequence, _failure(target));
             log.addError(sequence);
         }
-    }
-
-    function _ones(uint256 bits) private pure returns (uint256 count) {
-        for (; bits != 0; bits &= bits - 1) ++count;
     }
 }

@@ -60,11 +60,14 @@ abstract contract RouterSteps is RouterAdmin, ReentrancyGuardTransient {
         internal
         returns (bool success)
     {
-        if (target.target == address(0)) return false;
-        uint256 required = uint256(target.gasLimit) + CALL_MARGIN;
-        uint256 available = gasleft() - gasleft() / 64;
-        require(available >= required, NotEnoughGas(sequence, required, available));
-        return template.call(target.target, target.gasLimit, sequence, valueLength);
+        address app_ = target.target;
+        if (app_ == address(0)) return false;
+        uint256 share = target.gasLimit;
+        unchecked {
+            uint256 available = gasleft() - gasleft() / 64;
+            require(available >= share + CALL_MARGIN, NotEnoughGas(sequence, share + CALL_MARGIN, available));
+        }
+        return template.call(app_, share, sequence, valueLength);
     }
 
     /// Why the call that was just made failed: the first word that it returned.
