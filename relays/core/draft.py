@@ -53,7 +53,8 @@ class Draft:
     """The state under change and the changes to save."""
 
     def __init__(self, state: LaneState, at_s: float) -> None:
-        self.state = state
+        self.state = _copy(state)
+        """Ours alone until `finish`: it changes under `set`."""
         self.at_s = at_s
         self.queues = dict(state.queues)
         self.busy = dict(state.busy)
@@ -62,16 +63,17 @@ class Draft:
         self.cursors: dict[Leg, Cursor] = {}
 
     def finish(self) -> tuple[LaneState, Changes]:
-        """Return the frozen next state and the changes to save."""
-        state = replace(self.state, queues=self.queues, busy=self.busy)
+        """Return the next state and the changes to save. The draft must not be used any more."""
+        self.set(queues=self.queues, busy=self.busy)
         changes = Changes(
             cursors=tuple(self.cursors.items()), inserted=tuple(self.inserted), moved=tuple(self.moved)
         )
-        return state, changes
+        return self.state, changes
 
     def set(self, **fields: Any) -> None:
-        """Replace fields of the state other than the batches."""
-        self.state = replace(self.state, **fields)
+        """Change fields of the state other than the batches."""
+        for name, value in fields.items():
+            object.__setattr__(self.state, name, value)
 
     def set_leg(self, leg: Leg, **fields: Any) -> None:
         """Replace fields of one leg."""
@@ -102,6 +104,14 @@ class Draft:
         slot = (leg, stage)
         if slot in self.state.pauses:
             self.set(pauses={key: pause for key, pause in self.state.pauses.items() if key != slot})
+
+
+def _copy(state: LaneState) -> LaneState:
+    """Return a copy that a draft may change: one copy an event, instead of one for each field."""
+    copy = object.__new__(LaneState)
+    for name in LaneState.__slots__:
+        object.__setattr__(copy, name, getattr(state, name))
+    return copy
 
 
 def move_of(

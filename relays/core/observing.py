@@ -13,7 +13,7 @@ from relays.core.backoff import delay_s
 from relays.core.batch import Batch
 from relays.core.draft import Draft, end, in_state, move_of, new_batch, rest, restart, split, with_turn
 from relays.core.events import AcknowledgementsSeen, PacketsSeen
-from relays.core.lane import Awaited, Disputed, Stage
+from relays.core.lane import Awaited, Disputed, LaneState, Stage
 from relays.core.steps import Observe
 from relays.core.types import Cursor, Leg, Message, State, WaitingOn
 
@@ -145,31 +145,37 @@ def acknowledgements_seen(draft: Draft, event: AcknowledgementsSeen) -> None:
     draft.set_leg(Leg.BACK, observing=False)
     _read_up_to(draft, event.step, event.last)
     state = draft.state
-    joined = [seen for seen in event.acknowledgements if seen.sequence in state.awaiting]
-    early = [
-        seen
-        for seen in event.acknowledgements
-        if seen.sequence not in state.awaiting
-        and (seen.sequence in state.packets or seen.sequence > state.last_sequence)
-    ][: max(0, state.limits.max_open - len(state.acknowledged))]
+    joined: list[SeenAcknowledgement] = []
+    early: list[SeenAcknowledgement] = []
+    room = state.limits.max_open - len(state.acknowledged)
+    for seen in event.acknowledgements:
+        if seen.sequence in state.awaiting:
+            joined.append(seen)
+        elif len(early) < room and _may_be_wanted(state, seen.sequence):
+            early.append(seen)
     if early:
         draft.set(acknowledged=state.acknowledged.with_items((seen.sequence, seen) for seen in early))
         hint_delivered(draft, [seen.sequence for seen in early])
     acknowledge(draft, joined)
 
 
+def _may_be_wanted(state: LaneState, sequence: PacketSequence) -> bool:
+    """An acknowledgement is of use for an open message, and for one that we have not read yet."""
+    return sequence in state.packets or sequence > state.last_sequence
+
+
 def acknowledge(draft: Draft, seen: Sequence[SeenAcknowledgement]) -> None:
     """Start delivered messages on the BACK leg with their (untrusted) acknowledgements, in lists."""
-    state = draft.state
+    packets, awaiting = draft.state.packets, draft.state.awaiting
     sequences = [each.sequence for each in seen]
+    tried = max([each.attempts for each in map(awaiting.get, sequences) if each is not None], default=0)
     draft.set(
-        awaiting=state.awaiting.without(sequences),
-        acknowledged=state.acknowledged.with_items(zip(sequences, seen, strict=True)),
+        awaiting=awaiting.without(sequences),
+        acknowledged=draft.state.acknowledged.with_items(zip(sequences, seen, strict=True)),
     )
-    tried = max([each.attempts for each in map(state.awaiting.get, sequences) if each is not None], default=0)
     claims: list[Claim] = []
     for each in seen:
-        known = state.packets.get(each.sequence)
+        known = packets.get(each.sequence)
         if known is not None:
             claims.append(Acknowledged(packet=known.packet, acknowledgements=each.acknowledgements))
     start_back(draft, claims, State.DELIVERED, tried)

@@ -8,13 +8,13 @@ submission at once.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from adapters.api import SubmissionId
 from proofs.types import Height, Packet, Sequence
 
 
-class Leg(Enum):
+class Leg(StrEnum):
     """Which way a list of claims travels."""
 
     OUT = "out"

@@ -1,4 +1,4 @@
-"""The trust book: what is believed of one chain, in any order, and what happens when it contradicts itself."""
+"""The trust book: what is believed of one chain, in any order, and what a contradiction does to it."""
 
 import asyncio
 
