@@ -50,6 +50,8 @@ class ChainLink:
         self._clock = clock
         self._poll_s = poll_s
         self._bell = Bell(clock)
+        self._usable = asyncio.Event()
+        self._usable.set()
         self._listeners: list[HeadListener] = []
         self._mode = ChainMode.CONNECTING
         self._error = ""
@@ -62,9 +64,11 @@ class ChainLink:
         self._woken_s = float("-inf")
 
     def subscribe(self, listener: HeadListener) -> None:
-        """Tell this listener of every read from now on, and of the last one at once."""
+        """Tell this listener of every read from now on, and at once how things stand."""
         self._listeners.append(listener)
-        if self._status is not None:
+        if self._mode is ChainMode.HALTED:
+            listener.chain_halted(self.chain.chain_id, self._error)
+        elif self._status is not None:
             listener.heads_read(self._status)
 
     def unsubscribe(self, listener: HeadListener) -> None:
@@ -85,6 +89,7 @@ class ChainLink:
 
     def contradict(self, detail: str) -> None:
         """Halt all lanes of this chain until a person resumes one."""
+        self._usable.clear()
         self._enter(ChainMode.HALTED, f"contradiction: {detail}")
         for listener in list(self._listeners):
             listener.chain_halted(self.chain.chain_id, detail)
@@ -95,7 +100,12 @@ class ChainLink:
         self._verified = None
         self._status = None
         self._enter(ChainMode.CONNECTING, "")
+        self._usable.set()
         self._bell.ring()
+
+    async def forgiven(self) -> None:
+        """Return when the chain may be used: at once, unless it contradicted itself."""
+        await self._usable.wait()
 
     async def run(self) -> None:
         """Connect and read heads until cancelled, then close the adapter."""
@@ -109,7 +119,10 @@ class ChainLink:
             await self.chain.close()
 
     async def _watch(self, watcher: HeadWatcher) -> None:
-        """Ring for every head that the chain announces; a subscription that ends is begun again."""
+        """Ring for every head that the chain announces; a subscription that ends is begun again.
+
+        A chain that refuses subscriptions is polled and asked no more.
+        """
         while True:
             if self._connected:
                 try:
@@ -118,6 +131,8 @@ class ChainLink:
                         self._bell.ring()
                 except AdapterError as error:
                     _log.info("heads.subscription_lost", chain=self.chain.chain_id, error=str(error))
+                    if error.remedy is Remedy.HALT:
+                        return
             await self._clock.sleep(self._poll_s)
 
     async def _round(self) -> float:

@@ -76,11 +76,13 @@ class Supervisor:
 
     async def _supervise_chain(self, link: ChainLink) -> None:
         """Keep a chain's reader running; an error that nobody expected halts the chain's lanes."""
-        try:
-            await link.run()
-        except Exception as error:  # noqa: BLE001 - the one place where everything is caught
-            _log.exception("chain.failed", chain=link.chain.chain_id)
-            link.contradict(f"unexpected: {first_error(error)!r}")
+        while True:
+            try:
+                await link.run()
+            except Exception as error:  # noqa: BLE001 - the one place where everything is caught
+                _log.exception("chain.failed", chain=link.chain.chain_id)
+                link.contradict(f"unexpected: {first_error(error)!r}")
+            await link.forgiven()
 
     async def _supervise_lane(self, handle: LaneHandle) -> None:
         """Keep a lane running. After an unexpected error it waits for a person."""

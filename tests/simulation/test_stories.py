@@ -224,6 +224,33 @@ def test_an_error_that_nobody_expected_stops_its_lane_only_and_stays_visible() -
     story(scene)
 
 
+def test_a_chains_reader_that_breaks_halts_its_lanes_until_a_person_resumes_them() -> None:
+    async def scene(world: World) -> None:
+        first = world.gateways[first_of(LANE, world)]
+        adapter = first.adapters[RED]
+
+        async def broken():
+            raise ZeroDivisionError("a bug")
+
+        adapter.status = broken
+        await world.clock.sleep(10)
+        for handle in first.supervisor.lanes():
+            assert handle.status().mode is LaneMode.HALTED
+            assert "a bug" in handle.status().reason
+        del adapter.status
+        for handle in first.supervisor.lanes():
+            handle.resume()
+        await world.clock.sleep(20)
+        assert first.supervisor.is_ready()
+        world.send(LANE, 5, 900)
+        assert await world.until_settled(120)
+        assert {delivery.relayer.rstrip(b"\x00").decode() for delivery in deliveries(world.chains[BLUE])} == {
+            first.name
+        }
+
+    story(scene)
+
+
 def test_a_chain_that_is_down_at_the_start_is_waited_for() -> None:
     async def scene() -> None:
         world = World(2)
