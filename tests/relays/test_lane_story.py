@@ -1,4 +1,4 @@
-"""One lane through its stages: `decide` and `apply` against an ideal world with one thing wrong."""
+"""One lane through its stages: `decide` and `apply` against a world in which all goes well, or late."""
 
 from dataclasses import replace
 
@@ -6,42 +6,33 @@ import pytest
 
 from adapters.api import Included, Lost, Pending
 from adapters.errors import Remedy
-from proofs.types import Acknowledged, NotReceived, Sent
-from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
+from proofs.types import NotReceived, Sent
+from proofs.verdict import Reason, Rejected
 from relays.core.events import (
-    BlockRefused,
-    ChainFailure,
     Checked,
     DeliveryRefused,
     Failed,
     Followed,
-    FundsMissing,
     Halted,
     HeadsRead,
-    Judged,
     PacketsSeen,
     Resumed,
-    Retried,
-    SignersMissing,
-    Violated,
 )
-from relays.core.lane import Limits, Stage
-from relays.core.steps import Attest, Check, Observe, Prove, Submit, Track
+from relays.core.lane import Limits
+from relays.core.steps import Check, Observe, Prove, Submit, Track
 from relays.core.types import Leg, State, WaitingOn
 from tests.relays.lanes import (
-    ANSWER,
     BLUE,
     LIMITS,
     NOW_S,
     RED,
-    Drive,
     answered,
     block,
     driven,
-    proven,
     seen,
     status,
 )
+from tests.relays.troubles import down, judging
 
 STATES_OF_SUCCESS = [
     State.OBSERVED,
@@ -53,37 +44,6 @@ STATES_OF_SUCCESS = [
     State.DELIVERED,
     State.ACKNOWLEDGED,
 ]
-
-
-def down(code: str = "transport", remedy: Remedy = Remedy.RECONNECT) -> ChainFailure:
-    return ChainFailure(code=code, detail="memory:red: gone", remedy=remedy, retry_after_s=None)
-
-
-def failing(drive: Drive, kind: type, cause, times: int = 10**9, leg: Leg | None = None) -> None:
-    """Let the next `times` steps of a kind fail."""
-    left = [times]
-
-    def answer(step):
-        if left[0] > 0 and (leg is None or step.leg is leg):
-            left[0] -= 1
-            return Failed(at_s=drive.now_s, step=step, cause=cause)
-        return None
-
-    drive.answers[kind] = answer
-
-
-def judging(drive: Drive, verdict_of, leg: Leg = Leg.OUT) -> None:
-    """Let verdicts on one leg come from a function of the claim; None accepts."""
-
-    def answer(step):
-        if step.leg is not leg:
-            return None
-        verdicts = [
-            verdict_of(claim) or Accepted(value=proven(claim, step.at)) for claim in step.batch.claims
-        ]
-        return Judged(at_s=drive.now_s, step=step, verdicts=verdicts)
-
-    drive.answers[Prove] = answer
 
 
 def test_a_message_goes_through_every_state_and_ends_acknowledged() -> None:
@@ -332,281 +292,6 @@ def test_one_delivery_never_mixes_acknowledgements_and_timeouts() -> None:
     for step in drive.of(Submit, Leg.BACK):
         assert len({type(claim) for claim in step.batch.claims}) == 1
     assert sum(drive.state.ended.values()) == 12
-
-
-@pytest.mark.covers("REL-04")
-def test_a_poison_message_is_found_by_halves_and_parked_alone() -> None:
-    drive = driven([seen(sequence) for sequence in range(1, 9)])
-
-    def refuse_three(step):
-        if step.leg is Leg.OUT and 3 in step.batch.sequences:
-            return Failed(at_s=drive.now_s, step=step, cause=DeliveryRefused(detail="poison"))
-        return None
-
-    drive.answers[Submit] = refuse_three
-    drive.go(60)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 7}
-    (parked,) = drive.state.queues[Leg.OUT, Stage.PARKED]
-    assert parked.sequences == (3,)
-    assert drive.last_move(3).reason == "refused: poison"
-    assert drive.last_move(3).waiting_on is WaitingOn.OPERATOR
-
-
-def test_a_parked_message_is_delivered_after_a_retry() -> None:
-    drive = driven([seen(1), seen(2)])
-    failing(drive, Submit, DeliveryRefused(detail="poison"), times=4)
-    drive.go(30)
-    assert any(drive.state.queues[Leg.OUT, Stage.PARKED])
-    drive.take(Retried(at_s=drive.now_s, sequences=frozenset()))
-    drive.go(30)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 2}
-
-
-def test_a_parked_message_is_refunded_when_its_time_is_up() -> None:
-    drive = driven([seen(1, timeout_s=int(NOW_S) + 60)])
-    failing(drive, Submit, DeliveryRefused(detail="poison"), leg=Leg.OUT)
-    drive.go(30)
-    assert drive.path(1)[-1] is State.PARKED
-    drive.go(60)
-    assert drive.state.ended == {State.REFUNDED: 1}
-
-
-def test_a_chain_that_refuses_everything_is_not_a_reason_to_park_everything() -> None:
-    drive = driven([seen(sequence) for sequence in range(1, 41)])
-    failing(drive, Submit, DeliveryRefused(detail="paused"), times=20, leg=Leg.OUT)
-    drive.go(900)
-    parked = sum(len(batch) for batch in drive.state.queues.get((Leg.OUT, Stage.PARKED), ()))
-    assert parked <= 6
-    assert drive.state.ended == {State.ACKNOWLEDGED: 40 - parked}
-
-
-@pytest.mark.covers("REL-07")
-def test_without_funds_nothing_is_lost_and_the_reason_is_told() -> None:
-    drive = driven([seen(1)])
-    failing(drive, Submit, FundsMissing(detail="expected 5, got 1"), times=5)
-    drive.go(2)
-    move = drive.last_move(1)
-    assert (move.waiting_on, move.reason) == (WaitingOn.SIGNER_FUNDS, "underfunded: expected 5, got 1")
-    assert move.next_action_s > drive.now_s
-    drive.go(60)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-
-
-def test_missing_attestors_are_named_on_every_message_that_waits_for_them() -> None:
-    drive = driven([seen(sequence) for sequence in range(1, 31)])
-    failing(drive, Attest, SignersMissing(detail="1 of 2; missing: beta, gamma"), times=4)
-    drive.go(4)
-    for sequence in (1, 15, 30):
-        move = drive.last_move(sequence)
-        assert move.waiting_on is WaitingOn.ATTESTATIONS
-        assert move.reason == "attestors-missing: 1 of 2; missing: beta, gamma"
-    drive.go(80)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 30}
-
-
-def test_a_chain_that_is_down_costs_a_message_no_attempt() -> None:
-    drive = driven([seen(1)])
-    failing(drive, Prove, down(), times=10)
-    drive.go(3)
-    move = drive.last_move(1)
-    assert move.waiting_on is WaitingOn.SOURCE_RPC
-    assert move.reason == "transport: memory:red: gone"
-    assert not move.attempts
-    drive.go(400)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-
-
-@pytest.mark.covers("REL-05")
-def test_a_broken_connection_at_submission_is_ambiguous_so_the_chain_is_looked_at_first() -> None:
-    drive = driven([seen(1)])
-
-    def taken_but_broken(step):
-        if step.leg is Leg.OUT and 1 not in drive.received:
-            drive.received.add(1)
-            drive.acknowledgements.append(answered(1, drive.height + 1))
-            return Failed(at_s=drive.now_s, step=step, cause=down())
-        return None
-
-    drive.answers[Submit] = taken_but_broken
-    drive.go(30)
-    assert len(drive.of(Submit, Leg.OUT)) == 1
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-
-
-def test_a_rate_limit_is_waited_out_as_long_as_it_says() -> None:
-    drive = driven([seen(1)])
-    cause = ChainFailure(code="rate-limited", detail="x", remedy=Remedy.WAIT, retry_after_s=17.0)
-    failing(drive, Prove, cause, times=1)
-    drive.go(17)
-    assert len(drive.of(Prove, Leg.OUT)) == 1
-    drive.go(2)
-    assert len(drive.of(Prove, Leg.OUT)) == 2
-
-
-def test_bad_evidence_is_fetched_again() -> None:
-    drive = driven([seen(1), seen(2)])
-    lies = [1]
-    judging(
-        drive, lambda claim: Rejected(reason=Reason.WRONG_HASH, detail="x") if lies and lies.pop() else None
-    )
-    drive.go(30)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 2}
-
-
-def test_bad_evidence_without_end_parks_only_the_messages_it_is_about() -> None:
-    drive = driven([seen(1), seen(2)])
-    judging(
-        drive,
-        lambda claim: Rejected(reason=Reason.MALFORMED, detail="x") if claim.packet.sequence == 2 else None,
-    )
-    drive.go(60)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-    assert drive.path(2)[-1] is State.PARKED
-    assert drive.last_move(2).reason == "malformed: x"
-
-
-def test_not_enough_trust_in_a_block_makes_the_stage_wait() -> None:
-    drive = driven([seen(1)])
-    verdicts = [1, 1]
-    drive.answers[Prove] = lambda step: (
-        BlockRefused(at_s=drive.now_s, step=step, verdict=NotEnoughTrust(have=1, need=2))
-        if verdicts and verdicts.pop()
-        else None
-    )
-    drive.go(1)
-    assert drive.last_move(1).reason == "not-enough-trust: 1 of 2"
-    drive.go(30)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-
-
-def test_a_packet_that_was_never_sent_is_rejected() -> None:
-    drive = driven([seen(1), seen(2)])
-    judging(
-        drive,
-        lambda claim: Rejected(reason=Reason.ABSENT, detail="x") if claim.packet.sequence == 2 else None,
-    )
-    drive.go(60)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1, State.REJECTED: 1}
-    assert drive.last_move(2).reason == "absent: x"
-
-
-def test_a_packet_that_others_finished_before_our_proof_is_not_rejected() -> None:
-    drive = driven([seen(1)])
-    drive.received.add(1)
-    judging(drive, lambda claim: Rejected(reason=Reason.ABSENT, detail="x"))
-    drive.go(20)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-    assert drive.last_move(1).delivered_by == "other"
-
-
-@pytest.mark.covers("REL-13")
-def test_a_forged_packet_does_not_take_the_place_of_the_true_one() -> None:
-    drive = driven([seen(1)])
-    forged = replace(seen(1, 11), packet=replace(seen(1).packet, timeout_s=123_456_789))
-    true, drive.packets = drive.packets, [forged]
-    judging(
-        drive,
-        lambda claim: (
-            Rejected(reason=Reason.WRONG_VALUE, detail="x") if claim.packet == forged.packet else None
-        ),
-    )
-    drive.go(1)
-    drive.packets = true
-    drive.go(30)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-    assert [claim.packet for step in drive.of(Submit, Leg.OUT) for claim in step.batch.claims] == [
-        true[0].packet
-    ]
-
-
-def test_a_forged_packet_that_nobody_corrects_is_rejected_in_the_end() -> None:
-    drive = driven([seen(1)])
-    judging(drive, lambda _: Rejected(reason=Reason.WRONG_VALUE, detail="x"))
-    drive.go(80)
-    assert drive.state.ended == {State.REJECTED: 1}
-    assert not drive.of(Submit, Leg.OUT)
-
-
-def test_a_false_acknowledgement_is_read_again_until_it_is_the_true_one() -> None:
-    drive = driven([seen(1)])
-    judging(
-        drive,
-        lambda claim: (
-            Rejected(reason=Reason.WRONG_VALUE, detail="x")
-            if isinstance(claim, Acknowledged) and claim.acknowledgements != ANSWER
-            else None
-        ),
-        Leg.BACK,
-    )
-    lies = [1]
-
-    def lie(step):
-        if step.leg is Leg.BACK and lies and any(drive.acknowledgements):
-            lies.pop()
-            event = drive.ideal(step)
-            return replace(event, acknowledgements=[answered(1, step.last, (b"false",))])
-        return None
-
-    drive.answers[Observe] = lie
-    drive.go(40)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
-    (step,) = drive.of(Submit, Leg.BACK)
-    assert step.batch.claims[0].acknowledgements == ANSWER
-
-
-def test_a_gap_in_what_the_source_says_is_not_skipped() -> None:
-    drive = driven([seen(1, 11), seen(2, 12), seen(3, 13)])
-    true = drive.packets
-    drive.packets = [true[0], true[2]]
-    drive.go(5)
-    assert 3 not in drive.state.packets
-    assert drive.state.last_error.startswith("gap: expected sequence 2 next")
-    assert drive.state.out.cursor is not None
-    assert drive.state.out.cursor.height < 13
-    drive.packets = true
-    drive.go(40)
-    assert drive.state.ended == {State.ACKNOWLEDGED: 3}
-
-
-@pytest.mark.covers("REL-12")
-def test_packets_of_another_lane_are_refused_as_a_whole() -> None:
-    drive = driven([seen(1)])
-    stranger = replace(seen(1, 11), packet=replace(seen(1).packet, destination_client="blue-9"))
-    drive.packets = [stranger]
-    drive.go(5)
-    assert not drive.state.packets
-    assert drive.state.last_error.startswith("stranger: ")
-
-
-def test_a_contradiction_halts_the_lane_and_nothing_starts_any_more() -> None:
-    drive = driven([seen(1)])
-    two = Rejected(reason=Reason.CONTRADICTION, detail="two blocks")
-    drive.answers[Prove] = lambda step: BlockRefused(at_s=drive.now_s, step=step, verdict=two)
-    drive.go(5)
-    assert drive.state.halted == "contradiction: two blocks"
-    assert drive.state.violated
-    count = len(drive.steps)
-    drive.go(5)
-    assert len(drive.steps) == count
-
-
-@pytest.mark.covers("REL-11")
-def test_a_violation_of_finality_moves_no_cursor() -> None:
-    drive = driven([])
-    drive.go(2)
-    cursor = drive.state.out.cursor
-    drive.take(Violated(at_s=NOW_S, chain=RED, detail="block 11 changed"))
-    drive.go(5)
-    assert drive.state.out.cursor == cursor
-    assert drive.state.halted == "contradiction on memory:red: block 11 changed"
-
-
-def test_finality_never_goes_back() -> None:
-    drive = driven([])
-    drive.take(HeadsRead(at_s=NOW_S, source=status(RED, 60, 50), destination=None))
-    drive.take(HeadsRead(at_s=NOW_S, source=status(RED, 61, 49), destination=None))
-    assert drive.state.source is not None
-    assert drive.state.source.finalized.height == 50
 
 
 def test_a_halted_lane_goes_on_where_it_was_when_resumed() -> None:
