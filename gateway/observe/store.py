@@ -49,15 +49,17 @@ class ObservedStore:
     def _moved(self, lane: Lane, move: Move, since_s: dict[Sequence, tuple[str, float]]) -> None:
         state = move.state.value
         entered = 0
+        ends = move.state in ENDS
+        stages = {}
         for sequence in move.sequences:
             before, then_s = since_s.get(sequence, (state, move.at_s))
             if before != state:
                 entered += 1
-                self._metrics.stage_s.labels(before, lane.source, lane.destination).observe(
-                    max(0.0, move.at_s - then_s)
-                )
+                if before not in stages:
+                    stages[before] = self._metrics.stage_s.labels(before, lane.source, lane.destination)
+                stages[before].observe(max(0.0, move.at_s - then_s))
                 since_s[sequence] = (state, move.at_s)
-            if move.state in ENDS:
+            if ends:
                 since_s.pop(sequence, None)
         if entered:
             self._metrics.messages.labels(lane.source, lane.destination, state).inc(entered)
