@@ -51,7 +51,7 @@ def _observe(state: LaneState, leg: Leg, now_s: float) -> Observe | None:
         return None
     if leg is Leg.OUT and len(state.packets) >= state.limits.max_open:
         return None
-    if leg is Leg.BACK and not _has_caught_up(state):
+    if leg is Leg.BACK and not _has_caught_up(state) and len(state.packets) < state.limits.max_open:
         return None
     rescan = own.rescan_from is not None and own.cursor is not None
     end = own.cursor.height if rescan and own.cursor is not None else status.finalized.height

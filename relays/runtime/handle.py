@@ -31,7 +31,7 @@ class LaneHandle:
     def halt(self, reason: str) -> None:
         """Stop the lane until `resume`. What is in flight is finished but nothing follows from it."""
         if self._loop is not None:
-            self._loop.post(Halted(at_s=self._clock.now_s(), reason=reason))
+            self._loop.obey(Halted(at_s=self._clock.now_s(), reason=reason))
 
     def resume(self) -> None:
         """Let the lane go on. After a contradiction it begins again from what the chains say now."""
@@ -44,12 +44,12 @@ class LaneHandle:
                 link.forgive()
             self._loop.start_over()
         elif self._loop is not None:
-            self._loop.post(Resumed(at_s=self._clock.now_s()))
+            self._loop.obey(Resumed(at_s=self._clock.now_s()))
 
     def retry(self, sequences: Iterable[Sequence] = ()) -> None:
         """Start these parked messages again, or all when none is named."""
         if self._loop is not None:
-            self._loop.post(Retried(at_s=self._clock.now_s(), sequences=frozenset(sequences)))
+            self._loop.obey(Retried(at_s=self._clock.now_s(), sequences=frozenset(sequences)))
 
     def status(self) -> LaneStatus:
         """Return a snapshot."""

@@ -16,6 +16,7 @@ from relays.core.lane import LaneParams, LaneState, Limits
 from relays.core.restoring import restore
 from relays.core.steps import Effect, Wait
 from relays.runtime.bell import Bell
+from relays.runtime.clock import SteadyClock
 from relays.runtime.heads import ChainLink
 from relays.runtime.journal import Journal
 from relays.runtime.perform import World, perform
@@ -47,7 +48,7 @@ class LaneLoop:
         """Chains of this lane that cannot be read now, and why."""
         self._store = store
         self._limits = limits
-        self._clock = clock
+        self._clock = clock = SteadyClock(clock)
         self._bell = Bell(clock)
         self._mail: deque[Event] = deque()
         self._start_over = False
@@ -64,6 +65,11 @@ class LaneLoop:
         """Let the lane know of something that happened."""
         self._mail.append(event)
         self._bell.ring()
+
+    def obey(self, command: Event) -> None:
+        """Apply a person's command now, so that whoever looks next sees it; before `run`, when it runs."""
+        self.post(command)
+        self._take_mail()
 
     def start_over(self) -> None:
         """Make `run` raise `StartOver` as soon as it can."""
@@ -110,7 +116,7 @@ class LaneLoop:
                 link.unsubscribe(self)
 
     def _take_mail(self) -> None:
-        while self._mail:
+        while self._mail and self.state is not None:
             self._take(self._mail.popleft())
 
     def _take(self, event: Event) -> None:

@@ -201,3 +201,10 @@ def test_old_messages_refunded_by_others_are_told_from_acknowledged_ones() -> No
     drive.go(10)
     assert drive.state.ended == {State.REFUNDED: 1, State.ACKNOWLEDGED: 1}
     assert drive.last_move(Sequence(1)).state is State.REFUNDED
+
+
+def test_a_start_with_more_open_messages_than_allowed_comes_to_an_end() -> None:
+    drive = Drive(state=fresh(limits=replace(LIMITS, max_open=8, scan_range=3)), height=60)
+    drive.packets = [seen(sequence, height=sequence) for sequence in range(1, 41)]
+    drive.go(150)
+    assert drive.state.ended == {State.ACKNOWLEDGED: 40}

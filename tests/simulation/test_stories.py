@@ -316,6 +316,31 @@ def test_a_wrong_wall_clock_makes_no_early_timeout_and_gets_nothing_stuck(skew_s
     run(scene())
 
 
+@pytest.mark.covers("REL-16")
+def test_a_clock_that_is_set_back_stops_no_timer() -> None:
+    async def scene() -> None:
+        world = World(4)
+        truth, wall = world.clock, VirtualClock()
+        world.clock = wall
+        for name in GATEWAYS:
+            world.start(name)
+            world.alive[name] = replace(world.alive[name], clock=truth)
+        world.clock = truth
+        await truth.sleep(3)
+        for chain in world.chains.values():
+            chain.faults.update(dict.fromkeys(ENDPOINTS, faults.Garbage()))
+        world.send(LANE, 5, 900)
+        await truth.sleep(20)
+        wall.skew_s = -3600.0
+        for chain in world.chains.values():
+            chain.faults.clear()
+        assert await world.until_settled(300)
+        assert world.audit() == []
+        await world.stop()
+
+    run(scene())
+
+
 def test_a_stopped_gateway_leaves_no_task_behind() -> None:
     async def scene(world: World) -> None:
         world.send(LANE, 5, 900)
