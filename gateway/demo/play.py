@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from adapters.errors import AdapterError
 from adapters.evm.devnode import DEV_KEYS
+from gateway.cli.output import CliError
 from gateway.demo import evm_stage, memory_stage, story
 from gateway.demo.screen import Screen
 from gateway.demo.stage import Stage
@@ -42,17 +44,29 @@ def _anvil(screen: Screen) -> Path | None:
 @asynccontextmanager
 async def _on_anvil(binary: Path, screen: Screen) -> AsyncIterator[Stage]:
     directory = Path(tempfile.mkdtemp(prefix="isthmus-demo-"))
-    network = await evm.up(directory, binary, screen.tell)
-    accounts = {
+    keep = False
+    try:
+        network = await evm.up(directory, binary, screen.tell)
+        try:
+            async with evm_stage.open_stage(network, _accounts(network)) as stage:
+                yield stage
+        finally:
+            processes.stop(network.processes)
+    except (AdapterError, CliError, processes.ProcessError):
+        keep = True
+        screen.tell(f"what nodes and gateways said is in {directory}")
+        raise
+    finally:
+        if not keep:
+            place.remove(directory)
+
+
+def _accounts(network: place.Network) -> dict[ChainId, str]:
+    """Return the address of the gateway that sends from each chain."""
+    return {
         ChainId(chain): "0x" + LocalSigner(bytes.fromhex(key)).address.hex()
         for chain, key in zip(network.nodes, DEV_KEYS, strict=False)
     }
-    try:
-        async with evm_stage.open_stage(network, accounts) as stage:
-            yield stage
-    finally:
-        processes.stop(network.processes)
-    place.remove(directory)
 
 
 def _what_next(stage: Stage, screen: Screen, *, stay: bool) -> None:
