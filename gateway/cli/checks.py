@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from adapters.api import ClientView, GatewayChain, Resources
+from adapters.api import ClientView, EndpointReporter, GatewayChain, Resources
 from adapters.discovery import DiscoveryError
 from adapters.errors import AdapterError
 from adapters.secret import SecretUnavailableError
@@ -121,7 +121,24 @@ async def _connected(config: ChainConfig, chain: GatewayChain | None) -> tuple[l
     fresh = age_s < _STALE_S
     detail = f"head {status.head.height}, final {status.finalized.height}, {age_s:.0f} s old"
     fix = "" if fresh else "the chain, or its node, stands still: see whether the node is in sync"
-    return [Finding(check="chain", subject=subject, ok=fresh, detail=detail, fix=fix)], True
+    found = Finding(check="chain", subject=subject, ok=fresh, detail=detail, fix=fix)
+    return [found, *_endpoints(subject, chain)], True
+
+
+def _endpoints(subject: str, chain: GatewayChain) -> list[Finding]:
+    """Name the endpoints that cannot be used, even where the others suffice."""
+    if not isinstance(chain, EndpointReporter):
+        return []
+    return [
+        Finding(
+            check="endpoint",
+            subject=f"{subject} {one.name}",
+            ok=one.usable,
+            detail=one.detail or "answers",
+            fix="" if one.usable else "replace it under `chains.config` endpoints, or mend it",
+        )
+        for one in chain.endpoint_health()
+    ]
 
 
 async def _lane(entry: LaneConfig, config: Config, up: dict[ChainId, GatewayChain]) -> list[Finding]:

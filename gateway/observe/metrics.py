@@ -59,6 +59,12 @@ class Metrics:
             )
         }
         self._backlog = self._gauge("backlog_messages", "Messages by state.", "lane", "state")
+        self._endpoint = self._gauge(
+            "endpoint_usable",
+            "1 when the endpoint is asked; 0 while it cools off or is in quarantine.",
+            "chain",
+            "endpoint",
+        )
         self._attestor = self._gauge("attestor_live", "1 when the attestor answers.", "lane", "attestor")
 
     def show(self, view: Overview, now_s: float) -> None:
@@ -69,6 +75,7 @@ class Metrics:
             self._show_chain(chain, now_s)
         self._backlog.clear()
         self._attestor.clear()
+        self._endpoint.clear()
         for lane in view.lanes:
             self._show_lane(lane, now_s)
 
@@ -83,6 +90,8 @@ class Metrics:
         for name, value in values.items():
             if value is not None:
                 self._chain[name].labels(view.id).set(value)
+        for endpoint in view.endpoints:
+            self._endpoint.labels(view.id, endpoint.name).set(endpoint.state == "usable")
 
     def _show_lane(self, view: LaneView, now_s: float) -> None:
         labels = (view.id, view.source, view.destination)

@@ -256,6 +256,8 @@ async def test_metrics_name_lanes_and_chains_and_never_a_message(api):
     assert (
         'isthmus_lane_unsafe{destination="eip155:31338",lane="alpha-beta",source="eip155:31337"} 1.0' in text
     )
+    assert 'isthmus_endpoint_usable{chain="eip155:31337",endpoint="one"} 1.0' in text
+    assert 'isthmus_endpoint_usable{chain="eip155:31337",endpoint="two"} 0.0' in text
     assert ONE not in text
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from gateway.views import (
     AttestorView,
     ChainView,
+    EndpointView,
     Explanation,
     LaneView,
     MessageView,
@@ -30,6 +31,10 @@ def chain(name: str = "alpha", number: int = 31337) -> ChainView:
         light_client="agreement",
         assurance="agreement",
         signer="0x" + "ab" * 20,
+        endpoints=(
+            EndpointView(name="one", state="usable", reason="", detail=""),
+            EndpointView(name="two", state="quarantined", reason="forged-header", detail="hash differs"),
+        ),
     )
 
 

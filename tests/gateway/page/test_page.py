@@ -42,6 +42,12 @@ def test_a_failing_attestor_is_named():
     assert "connection refused" in html
 
 
+def test_an_endpoint_that_lied_is_named_with_its_lie():
+    html = render.overview(samples.overview(), EMPTY, EMPTY, samples.NOW_S)
+    assert "endpoint two: quarantined for forged-header" in html
+    assert "endpoint one" not in html
+
+
 def test_nothing_that_chains_or_senders_say_becomes_markup():
     message = replace(samples.message(), reason=EVIL, transaction=EVIL, delivery=EVIL)
     why = replace(samples.explanation(), sentence=EVIL, evidence={EVIL: EVIL}, command=EVIL)
