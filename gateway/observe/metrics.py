@@ -71,11 +71,10 @@ class Metrics:
         """Set every gauge from what the gateway shows."""
         self._build.labels(view.name, view.version).set(1)
         self._ready.set(view.ready)
+        for gauge in (self._backlog, self._attestor, self._endpoint):
+            gauge.clear()
         for chain in view.chains:
             self._show_chain(chain, now_s)
-        self._backlog.clear()
-        self._attestor.clear()
-        self._endpoint.clear()
         for lane in view.lanes:
             self._show_lane(lane, now_s)
 
