@@ -182,7 +182,7 @@ def open_keys(config: Config) -> Keys:
     keystore = Keystore(config.keystore_directory())
     try:
         password = config.keystore.password.reveal()
-        opened = {name: keystore.load(name, password) for name in _key_names(config)}
+        opened = keystore.load_all(_key_names(config), password)
     except SecretUnavailableError as error:
         findings.error("keystore.password", str(error))
         raise ConfigError(findings.all()) from error

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from pathlib import Path
@@ -98,7 +97,7 @@ def put_to_the_test(
 
     NAME is called without arguments and returns an asynchronous context manager of a `Subject`.
     """
-    report = asyncio.run(_report(_opener(subject)))
+    report = asyncio.run(_report(_opened(subject)))
     level = report.level.value if report.level and not report.failed else "none"
     results = [
         {
@@ -120,20 +119,30 @@ def put_to_the_test(
         raise typer.Exit(Exit.FAILED)
 
 
-def _opener(text: str) -> Callable[[], AbstractAsyncContextManager[Subject]]:
-    module, _, name = text.partition(":")
+def _opened(text: str) -> AbstractAsyncContextManager[Subject]:
+    module, colon, name = text.partition(":")
+    hint = "a function that opens the adapter on a chain, for example mychain.conformance:subject"
+    if not (module and colon and name):
+        raise CliError(
+            f"expected MODULE:NAME, got {text!r}, not of this form", exit_code=Exit.USAGE, hint=hint
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return cast(
-            "Callable[[], AbstractAsyncContextManager[Subject]]", getattr(import_module(module), name)
-        )
-    except (ImportError, AttributeError, ValueError) as error:
-        hint = "for example: isthmus adapter test mychain.conformance:subject"
+        opened = getattr(import_module(module), name)()
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise CliError(
             f"expected MODULE:NAME, got {text!r}: {error}", exit_code=Exit.USAGE, hint=hint
         ) from None
+    if not isinstance(opened, AbstractAsyncContextManager):
+        kind = type(opened).__name__
+        raise CliError(
+            f"expected {text} to return an asynchronous context manager, got {kind}",
+            exit_code=Exit.USAGE,
+            hint=hint,
+        )
+    return cast("AbstractAsyncContextManager[Subject]", opened)
 
 
-async def _report(opened: Callable[[], AbstractAsyncContextManager[Subject]]) -> Report:
-    async with opened() as subject:
+async def _report(opened: AbstractAsyncContextManager[Subject]) -> Report:
+    async with opened as subject:
         return await run(subject)

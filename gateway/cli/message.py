@@ -1,5 +1,6 @@
 """`isthmus message`: what became of messages. Everything comes from a running gateway's API."""
 
+import re
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -98,6 +99,12 @@ def export_message(
 def _path(url: str, key: str, message_id: str) -> str:
     if message_id == "last":
         message_id = _last(url, key)["id"]
+    if not re.fullmatch(r"[0-9a-f]{8,64}", message_id):
+        raise CliError(
+            f"expected 8 to 64 hex digits of a message id, or `last`, got {message_id[:70]!r}",
+            exit_code=Exit.USAGE,
+            hint="isthmus message list shows the ids",
+        )
     return f"/v1/messages/{message_id}"
 
 

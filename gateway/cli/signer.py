@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.output import CliError, Exit, Json, emit_json, note, table
+from gateway.config.schema import Scope
 from gateway.keys.api_keys import new_api_key
 from gateway.keys.derive import attestor_key
 from gateway.keys.keystore import Keystore, KeystoreError
@@ -109,17 +110,17 @@ def restore_key(
 def create_api_key(
     name: Name,
     *,
-    scope: Annotated[list[str], typer.Option(help="read, send, admin or attest; may be repeated.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be repeated.")],
     as_json: Json = False,
 ) -> None:
     """Make an API key: the key for its holder, and the section for the configuration that knows its hash."""
     key, hashed = new_api_key()
     if as_json:
-        emit_json({"name": name, "key": key, "hash": hashed, "scopes": scope})
+        emit_json({"name": name, "key": key, "hash": hashed, "scopes": [one.value for one in scope]})
         return
     note("The key is shown once. The section goes into the configuration:")
     print(key)
-    scopes = ", ".join(f'"{one}"' for one in scope)
+    scopes = ", ".join(f'"{one.value}"' for one in scope)
     note(f'\n[[api.keys]]\nname = "{name}"\nhash = "{hashed}"\nscopes = [{scopes}]')
 
 

@@ -10,7 +10,7 @@ import typer
 from gateway.cli.output import CliError, Exit, Json, emit_json
 from proofs.bundle import Bundle, BundleError, from_json, verify_bundle
 from proofs.codec import message_id
-from proofs.types import Claim, Proven
+from proofs.types import Assurance, Claim, Proven
 from proofs.verdict import Accepted, NotEnoughTrust, Rejected, Verdict
 
 app = typer.Typer(rich_markup_mode=None)
@@ -45,6 +45,9 @@ def verify(
     else:
         for name, value in result.items():
             print(f"{name.replace('_', ' '):<16} {value}")
+        if result.get("unsafe"):
+            family = bundle.update.light_client
+            print(f"UNSAFE: the consensus of {bundle.store.chain} is not verified ({family})")
     if not isinstance(verdict, Accepted):
         raise typer.Exit(Exit.FAILED)
 
@@ -80,6 +83,7 @@ def _result(bundle: Bundle, verdict: Verdict[Proven[Claim]]) -> dict[str, Any]:
                 "block": f"{proven.at.chain} {proven.at.height} 0x{proven.at.hash.hex()}",
                 "block_time_s": proven.time_s,
                 "assurance": proven.assurance.value,
+                "unsafe": proven.assurance is not Assurance.CONSENSUS,
             }
         case NotEnoughTrust(have=have, need=need):
             return said | {"verdict": "not enough trust", "detail": f"{have} of {need}"}

@@ -1,4 +1,7 @@
-"""The installed adapters as a mapping, name -> plugin. An adapter's code runs when it is looked up."""
+"""The installed adapters as a mapping, name -> plugin. An adapter's code runs when it is first looked up.
+
+What is installed is read once: reading it takes longer than everything else that a configuration needs.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,13 +12,19 @@ from adapters.api import AdapterPlugin
 class InstalledAdapters(Mapping[str, AdapterPlugin]):
     """Looks installed adapters up by name. Raises `DiscoveryError` for one that is unusable."""
 
+    def __init__(self) -> None:
+        self._names = tuple([found.name for found in discovery.installed()])
+        self._plugins: dict[str, AdapterPlugin] = {}
+
     def __getitem__(self, name: str) -> AdapterPlugin:
-        if name not in set(self):
+        if name not in self._names:
             raise KeyError(name)
-        return discovery.plugin(name)
+        if name not in self._plugins:
+            self._plugins[name] = discovery.plugin(name)
+        return self._plugins[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter([found.name for found in discovery.installed()])
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(discovery.installed())
+        return len(self._names)

@@ -97,6 +97,8 @@ def check_network(where, network, alpha):
     assert isthmus("message", "export", message["id"][:8], bundle, **alpha).returncode == 0
     verified = isthmus("verify", "--offline", bundle, "--json")
     assert json.loads(verified.stdout)["verdict"] == "proven"
+    assert json.loads(verified.stdout)["unsafe"] is True
+    assert "UNSAFE: the consensus of" in isthmus("verify", "--offline", bundle).stdout
     refused = isthmus("send", "Alpha", "Beta", recipient, "x" * 16385, **alpha)
     assert (refused.returncode, "PayloadTooLarge(16384, 16385)" in refused.stderr) == (1, True)
     assert_changed_bundle_is_rejected(bundle)

@@ -189,12 +189,8 @@ async def test_people_may_halt_and_resume_a_lane_and_the_log_tells(three):
     for name in NAMES:
         await three.gateways[name].services.operator.halt("a-b", "look at it")
     services = three.gateways["alpha"].services
-
-    async def halted():
-        return {one.id: one.state for one in (await services.reader.overview()).lanes}["a-b"] == "halted"
-
-    await until(halted, "halted")
     overview = await services.reader.overview()
+    assert _state(overview, "a-b") == "halted"
     assert not overview.ready
     assert any("a-b is halted" in problem and "look at it" in problem for problem in overview.problems)
     await three.send("alpha", 1)
@@ -203,11 +199,16 @@ async def test_people_may_halt_and_resume_a_lane_and_the_log_tells(three):
     assert tallied(three, LANE)[1] == 0
     for name in NAMES:
         await three.gateways[name].services.operator.resume("a-b")
+        assert _state(await three.gateways[name].services.reader.overview(), "a-b") != "halted"
     await until(ended(three, LANE, 1), "goes on after resume")
     with pytest.raises(Conflict, match="running"):
         await services.operator.resume("a-b")
     with pytest.raises(UnknownName, match="a-b"):
         await services.operator.halt("nonsense", "x")
+
+
+def _state(overview, lane_id):
+    return next(lane.state for lane in overview.lanes if lane.id == lane_id)
 
 
 async def test_a_configured_address_that_is_not_our_key_is_refused_before_any_network(three, tmp_path):

@@ -100,6 +100,23 @@ async def test_an_unknown_message_fails_with_the_problem_on_standard_error(url):
     assert "not-found: no message" in done.stderr
 
 
+@pytest.mark.parametrize("given", ["c9a38f6", "0x" + ONE, "no/such", "F" * 64])
+async def test_what_is_no_message_id_is_a_usage_error_that_says_where_ids_are(url, given):
+    for command in ("show", "why", "retry"):
+        done = await isthmus_beside("message", command, given, "--url", url)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "8 to 64 hex digits" in done.stderr
+        assert "isthmus message list" in done.stderr
+
+
+async def test_a_chain_is_shown_by_its_name_or_id_and_an_unknown_one_gets_the_known_ones(url):
+    named = await isthmus_beside("chain", "show", "Alpha", "--json", "--url", url)
+    assert json.loads(named.stdout)["id"] == "eip155:31337"
+    unknown = await isthmus_beside("chain", "show", "Alpah", "--url", url)
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "Alpha (eip155:31337)" in unknown.stderr
+
+
 async def test_halting_needs_a_key_and_shows_the_lane_as_halted(url, gateway):
     refused = await isthmus_beside("route", "halt", "alpha-beta", "--reason", "upgrade", "--url", url)
     assert refused.returncode == 1
@@ -196,6 +213,30 @@ def test_keys_are_made_listed_exported_and_restored_without_ever_being_shown(tmp
 def test_a_password_is_never_taken_from_the_command_line():
     done = isthmus("signer", "new", "payer", "--password", "secret")
     assert done.returncode == 2
+
+
+def test_an_api_key_is_made_for_known_scopes_alone():
+    made = isthmus("signer", "api-key", "joe", "--scope", "read", "--scope", "send", "--json")
+    assert json.loads(made.stdout)["scopes"] == ["read", "send"]
+    refused = isthmus("signer", "api-key", "joe", "--scope", "everything")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "attest" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("subject", "says"),
+    [
+        ("memory", "of this form"),
+        ("nowhere:subject", "No module named 'nowhere'"),
+        ("json:absent", "absent"),
+        ("json:JSONDecoder", "an asynchronous context manager"),
+    ],
+)
+def test_what_the_conformance_kit_cannot_open_is_a_usage_error(subject, says):
+    done = isthmus("adapter", "test", subject)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_installed_adapters_are_listed_without_running_their_code():

@@ -57,6 +57,19 @@ def test_a_key_comes_back_with_its_password_and_only_with_it(tmp_path):
 
 
 @pytest.mark.usefixtures("cheap")
+def test_keys_are_opened_together_each_under_its_name(tmp_path):
+    keystore = Keystore(tmp_path / "keys")
+    keys = {f"key{number}": new_key() for number in range(9)}
+    for name, key in keys.items():
+        keystore.restore(name, weak_file(key), PASSWORD)
+    assert keystore.load_all(sorted(keys), PASSWORD) == keys
+    with pytest.raises(KeystoreError, match="no key 'absent'"):
+        keystore.load_all(["key0", "absent", "key1"], PASSWORD)
+    with pytest.raises(KeystoreError, match="password is wrong"):
+        keystore.load_all(["key0", "key1"], "something else")
+
+
+@pytest.mark.usefixtures("cheap")
 def test_an_exported_key_is_restored_elsewhere(tmp_path):
     exported = weak_file()
     elsewhere = Keystore(tmp_path / "new")
