@@ -250,13 +250,16 @@ contract RouterTest is World {
     /// covers CON-12
     function test_too_little_gas_reverts_the_batch_and_never_fails_an_application() public {
         Packet[] memory packets = _send(2);
-        for (uint256 gasLimit = 150_000; gasLimit < 900_000; gasLimit += 25_000) {
+        uint256 refused = 0;
+        for (uint256 gasLimit = 150_000; gasLimit < 1_500_000; gasLimit += 25_000) {
             Batch memory batch = _recvBatch(b, packets);
             try b.router.recvPackets{gas: gasLimit}(batch) {
                 assertEq(actorB.receipts(), 2, "both succeeded");
+                assertTrue(refused != 0, "refused before");
                 return;
-            } catch {
+            } catch (bytes memory reason) {
                 assertEq(actorB.receipts(), 0, "nothing happened");
+                if (bytes4(reason) == IRouter.NotEnoughGas.selector) refused += 1;
             }
         }
         revert False("never enough gas");
