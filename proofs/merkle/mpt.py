@@ -164,7 +164,7 @@ def _decode_pair(node: bytes) -> list[rlp.Item] | None:
         start = 2
         is_whole = node[1] == size - 2 and size >= 58
     else:
-        is_whole = node[0] == 0xBF + size
+        is_whole = size <= 56 and node[0] == 0xBF + size
     second = start + node[start] - 0x7F
     if not is_whole or not 0x82 <= node[start] <= 0xB7 or second + 2 > size:
         return None

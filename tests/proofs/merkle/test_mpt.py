@@ -383,3 +383,15 @@ def test_any_trie_of_py_trie_is_proven_key_by_key(entries, probes):
             assert mpt.membership(trie.root_hash, key, nodes) == entries[key]
         else:
             mpt.absence(trie.root_hash, key, nodes)
+
+
+@pytest.mark.parametrize("size", range(57, 64))
+def test_a_leaf_whose_list_has_a_short_prefix_for_a_long_payload_is_refused(size):
+    path = b"\x20" + b"\x11" * 4
+    value = bytes(size - 3 - len(path))
+    payload = bytes([0x80 + len(path)]) + path + bytes([0x80 + len(value)]) + value
+    node = bytes([0xC0 + len(payload)]) + payload  # right for up to 55 bytes of payload, and never above
+    assert len(node) == size
+    with pytest.raises(Refusal) as refusal:
+        mpt.membership(keccak256(node), b"\x11" * 4, (node,))
+    assert refusal.value.reason is Reason.MALFORMED
