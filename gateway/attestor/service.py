@@ -22,6 +22,9 @@ from relays.runtime.evidence import TrustBook, prove_and_verify
 _MAX_AT_ONCE = 8
 """Requests that are proven at the same time; others wait, their askers time out and come again."""
 
+_MAX_ANSWER_S = 120.0
+"""The longest that a peer may be configured to wait: what takes longer is given up and makes room."""
+
 
 class Declined(Exception):  # noqa: N818 - an answer, not a fault
     """No signature. `code` is stable; `later` says whether asking again may help."""
@@ -59,11 +62,14 @@ class AttestationService:
         lane = signing_lane(request.lane, request.untrusted_claims[0])
         try:
             self._signers.address(lane)
-            async with self._room:
+            async with self._room, asyncio.timeout(_MAX_ANSWER_S):
                 proven, finalized = await self._prove(request, self._sources[lane.source])
             return await self._signers.sign(proven, finalized=finalized.height, asked_by=asked_by)
         except SigningRefused as error:
             raise Declined(error.code, error.detail, later=error.later) from error
+        except TimeoutError as error:
+            detail = f"expected a proof within {_MAX_ANSWER_S:g} s, gave it up"
+            raise Declined("too-slow", detail, later=True) from error
         except AdapterError as error:
             raise Declined(error.code, str(error), later=True) from error
         except TimestampConflictError as error:

@@ -1,16 +1,18 @@
 """How gateways ask each other for signatures: msgpack, typed and strict, one list of claims per request.
 
 The asker says what he proved and at which block; the asked proves it again with his own endpoints and
-answers with two signatures. Nothing in a request is believed.
+answers with two signatures. Nothing in a request is believed. Lists are counted before they are decoded,
+and every packet has the shape of one (ICS-4 v2) before a chain is asked about it.
 """
 
 from collections.abc import Sequence
-from typing import Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
 import msgspec
+from msgspec import Meta
 
 from gateway.attestor.signing import Signed
-from proofs import limits
+from proofs import codec, limits
 from proofs.types import (
     Acknowledged,
     BlockRef,
@@ -25,6 +27,7 @@ from proofs.types import (
     Sent,
 )
 from proofs.types import Sequence as PacketSequence
+from proofs.verdict import Refusal
 
 PATH = "/v1/attestations"
 CONTENT_TYPE = "application/msgpack"
@@ -50,13 +53,17 @@ class _Payload(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     value: bytes
 
 
+_Payloads = Annotated[list[_Payload], Meta(max_length=limits.MAX_PAYLOADS)]
+_Acknowledgements = Annotated[list[bytes], Meta(max_length=limits.MAX_PAYLOADS)]
+
+
 class _Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     sequence: int
     source_client: str
     destination_client: str
     timeout_s: int
-    payloads: list[_Payload]
-    acknowledgements: list[bytes]
+    payloads: _Payloads
+    acknowledgements: _Acknowledgements
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +71,7 @@ class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
     height: int
     block_hash: bytes
-    claims: list[_Claim]
+    claims: Annotated[list[_Claim], Meta(min_length=1, max_length=limits.MAX_CLAIMS)]
 
 
 class _Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,10 +108,8 @@ def decode_request(body: bytes) -> Request:
         raw = msgspec.msgpack.decode(body, type=_Request)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WireError(f"expected an attestation request: {error}") from error
-    if not 1 <= len(raw.claims) <= limits.MAX_CLAIMS or not 0 < raw.height <= limits.MAX_UINT64:
-        raise WireError(
-            f"expected 1 to {limits.MAX_CLAIMS} claims at a height, got {len(raw.claims)} at {raw.height}"
-        )
+    if not 0 < raw.height <= limits.MAX_UINT64:
+        raise WireError(f"expected a height of 1 to 2^64-1, got {raw.height}")
     source, source_client, destination, destination_client = raw.lane
     lane = Lane(
         source=ChainId(source),
@@ -190,6 +195,10 @@ def _typed(kind: Kind, raw: _Claim) -> Claim:
             for one in raw.payloads
         ),
     )
+    try:
+        codec.check_packet(packet)
+    except Refusal as refusal:
+        raise WireError(f"packet {raw.sequence}: {refusal.detail}") from refusal
     match kind:
         case "sent":
             return Sent(packet=packet)

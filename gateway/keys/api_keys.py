@@ -21,7 +21,8 @@ def new_api_key() -> tuple[str, str]:
 
 def hash_key(key: str, salt: bytes) -> str:
     """Return `sha256:<salt hex>:<sha256(salt || key) hex>`."""
-    return f"sha256:{salt.hex()}:{hashlib.sha256(salt + key.encode()).hexdigest()}"
+    presented = key.encode(errors="surrogateescape")  # a header may hold bytes that are no UTF-8
+    return f"sha256:{salt.hex()}:{hashlib.sha256(salt + presented).hexdigest()}"
 
 
 def find_key(keys: Sequence[ApiKeyConfig], presented: str) -> ApiKeyConfig | None:

@@ -1,5 +1,6 @@
 """A gateway asked for signatures: it proves for itself, says why it does not sign, lets no stranger in."""
 
+import asyncio
 import io
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import aiohttp
 import pytest
 
 from adapters.memory.faults import ForgeProof
+from gateway.attestor import service
 from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, decode_answer, encode_request
 from proofs import attestation
 from proofs.types import Acknowledged, BlockRef, ChainId, Height, NotReceived, Sent
@@ -107,6 +109,33 @@ async def test_strangers_and_keys_without_the_scope_are_let_in_nowhere(running, 
     packet, at = seen
     status, _ = await ask(running, encode_request(LANE, at, [Sent(packet=packet)]), key=key)
     assert status == expected
+
+
+async def test_a_key_that_is_no_text_is_a_stranger_and_no_error(running, seen):
+    packet, at = seen
+    body = encode_request(LANE, at, [Sent(packet=packet)])
+    host, _, port = running.gateways["alpha"].url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+    writer.write(head.encode() + b"Authorization: Bearer \xff\xfe\r\n\r\n" + body)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_proof_that_takes_too_long_makes_room_for_others(running, seen, monkeypatch):
+    packet, at = seen
+    body = encode_request(LANE, at, [Sent(packet=packet)])
+
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "_MAX_ANSWER_S", 0.05)
+        patched.setattr(service, "prove_and_verify", never)
+        answers = await asyncio.gather(*[ask(running, body) for _ in range(service._MAX_AT_ONCE + 1)])
+    assert answers == [(503, "too-slow")] * (service._MAX_AT_ONCE + 1)
+    assert (await ask(running, body)).height == at.height
 
 
 async def test_bodies_that_are_no_request_are_refused(running):

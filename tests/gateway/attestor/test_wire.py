@@ -60,6 +60,35 @@ def test_a_request_with_a_wrong_part_is_refused(change):
         decode_request(msgspec.msgpack.encode(raw | change))
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {0: -1},
+        {0: 0},
+        {0: 2**64 - 1, 1: ""},
+        {1: "a\x01b"},
+        {3: 0},
+        {4: []},
+        {4: [["", "b", "v1", "x", b""]]},
+        {4: [["a", "b", "v1", "x", b""]] * 17},
+        {5: [b""] * 17},
+    ],
+)
+def test_a_claim_about_what_can_be_no_packet_is_refused_before_any_chain_is_asked(part):
+    raw = msgspec.msgpack.decode(encode_request(LANE, AT, claims(Sent)))
+    for place, value in part.items():
+        raw["claims"][1][place] = value
+    with pytest.raises(WireError):
+        decode_request(msgspec.msgpack.encode(raw))
+
+
+def test_a_list_over_the_cap_is_refused_before_it_is_decoded():
+    raw = msgspec.msgpack.decode(encode_request(LANE, AT, claims(Sent, 1)))
+    body = msgspec.msgpack.encode(raw | {"claims": [0] * 1025})  # none of them is a claim
+    with pytest.raises(WireError, match="1024"):
+        decode_request(body)
+
+
 def test_more_claims_than_the_cap_are_refused():
     body = encode_request(LANE, AT, claims(Sent, 1) * 1025)
     with pytest.raises(WireError, match="1024"):
