@@ -110,9 +110,16 @@ def _confirmed(draft: Draft, step: Check, standing: Batch | None, gone: Batch | 
         state = State.REFUNDED if is_timeout(gone) else State.ACKNOWLEDGED
         end(draft, gone, state, reason="", delivered_by=None)
     if standing is not None:
-        restart(
-            draft, again(draft, unproven(standing), "no-effect: the commitment still stands"), Stage.CHECK
-        )
+        _not_settled(draft, standing)
+
+
+def _not_settled(draft: Draft, batch: Batch) -> None:
+    """The source took an answer and kept the commitment: its application refuses. Every try is paid for."""
+    note = "no-effect: the commitment still stands"
+    if batch.attempts >= draft.state.limits.attempts:
+        park(draft, unproven(batch), note)
+    else:
+        restart(draft, again(draft, unproven(batch), note), Stage.CHECK)
 
 
 def _not_delivered(draft: Draft, step: Check, batch: Batch) -> None:

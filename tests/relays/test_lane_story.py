@@ -169,6 +169,28 @@ def test_a_transaction_that_had_no_effect_in_finalized_state_is_sent_again() -> 
     assert drive.state.ended == {State.ACKNOWLEDGED: 1}
 
 
+def test_an_answer_that_the_source_takes_without_effect_is_paid_for_a_few_times_only() -> None:
+    drive = driven([seen(1), seen(2)])
+
+    def include_without_effect(step):
+        if step.leg is Leg.OUT:
+            return None
+        at = block(RED, drive.height)
+        included = Included(at=at, succeeded=True, detail="", fee=1)
+        for name in step.ids:
+            if 2 in drive.submitted[name].batch.sequences:
+                drive.cleared.add(2)
+        return Followed(at_s=drive.now_s, step=step, statuses=[included for _ in step.ids])
+
+    drive.answers[Track] = include_without_effect
+    drive.go(60)
+    tries = [step for step in drive.of(Submit, Leg.BACK) if 1 in step.batch.sequences]
+    assert len(tries) == LIMITS.attempts + 1
+    assert drive.path(1)[-1] is State.PARKED
+    assert drive.last_move(1).reason.startswith("no-effect")
+    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
+
+
 def test_a_lost_transaction_is_sent_again_after_a_look_at_the_chain() -> None:
     drive = driven([seen(1)])
     losses = [1]
