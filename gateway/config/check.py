@@ -29,6 +29,8 @@ class Parts:
     api: ApiConfig | None
     chains: tuple[tuple[int, ChainConfig], ...]
     lanes: tuple[tuple[int, LaneConfig], ...]
+    broken_lanes: tuple[tuple[int, Mapping[str, object]], ...]
+    """As they are written: one wrong value does not hide that another does not fit."""
     peers: Mapping[str, PeerConfig]
     limits: Limits | None
     master: str
@@ -49,6 +51,8 @@ def check(parts: Parts, plugins: Mapping[str, AdapterPlugin], findings: Findings
         _check_ends(lane, key, parts, findings)
         _check_attestors(lane, key, parts, findings)
         _check_unsafe(lane, key, unsafe_because(lane, parts.chains, plugins), findings)
+    for index, raw in parts.broken_lanes:
+        _check_broken(raw, f"lanes[{index}]", parts, findings)
     _check_lanes_together(parts, findings)
 
 
@@ -139,9 +143,7 @@ def _check_limits(limits: Limits | None, findings: Findings) -> None:
 
 def _check_ends(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
     for side, end in (("from", lane.source), ("to", lane.destination)):
-        if end.chain not in parts.declared_chains:
-            hint = nearest(end.chain, parts.declared_chains)
-            findings.error(f"{key}.{side}.chain", f"no chain has the id {end.chain!r}", hint)
+        _check_declared(end.chain, f"{key}.{side}.chain", parts, findings)
         if not re.fullmatch(r"[A-Za-z0-9.+_#\[\]<>-]{1,64}", end.client):
             findings.error(f"{key}.{side}.client", f"expected an ICS-24 identifier, got {end.client!r}")
     if lane.source.chain == lane.destination.chain:
@@ -150,17 +152,35 @@ def _check_ends(lane: LaneConfig, key: str, parts: Parts, findings: Findings) ->
         )
 
 
+def _check_declared(chain: str, key: str, parts: Parts, findings: Findings) -> None:
+    if chain not in parts.declared_chains:
+        findings.error(key, f"no chain has the id {chain!r}", nearest(chain, parts.declared_chains))
+
+
+def _check_broken(raw: Mapping[str, object], key: str, parts: Parts, findings: Findings) -> None:
+    """Note what does not fit in a lane of which some other value is wrong already."""
+    for side in ("from", "to"):
+        end = raw.get(side)
+        chain = end.get("chain") if isinstance(end, dict) else None
+        if isinstance(chain, str):
+            _check_declared(chain, f"{key}.{side}.chain", parts, findings)
+    threshold, attestors = raw.get("threshold"), raw.get("attestors")
+    if isinstance(threshold, int) and isinstance(attestors, list):
+        _check_threshold(threshold, len(attestors), key, findings)
+
+
+def _check_threshold(threshold: int, attestors: int, key: str, findings: Findings) -> None:
+    if threshold > attestors:
+        complaint = f"expected at most {attestors}, the number of attestors, got {threshold}"
+        findings.error(f"{key}.threshold", complaint)
+    elif threshold == attestors > 1:
+        complaint = f"{attestors} of {attestors}: the loss of one attestor stops the lane"
+        findings.warning(f"{key}.threshold", complaint)
+
+
 def _check_attestors(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
     names = [attestor.name for attestor in lane.attestors]
-    if lane.threshold > len(names):
-        findings.error(
-            f"{key}.threshold",
-            f"expected at most {len(names)}, the number of attestors, got {lane.threshold}",
-        )
-    elif lane.threshold == len(names) > 1:
-        findings.warning(
-            f"{key}.threshold", f"{len(names)} of {len(names)}: the loss of one attestor stops the lane"
-        )
+    _check_threshold(lane.threshold, len(names), key, findings)
     for name, count in Counter(names).items():
         if count > 1:
             findings.error(f"{key}.attestors", f"{name} is listed {count} times, expected once")
@@ -200,7 +220,7 @@ def _check_lanes_together(parts: Parts, findings: Findings) -> None:
             elif sum(other.address.lower() == attestor.address.lower() for other in entry.attestors) > 1:
                 findings.error(at, f"the key {attestor.address} is used twice in this lane")
     for index, entry in parts.lanes:
-        if str(entry.lane().reverse()) not in lanes:
+        if str(entry.lane().reverse()) not in lanes and not parts.broken_lanes:
             findings.error(
                 f"lanes[{index}]",
                 f"the lane back is missing, it attests the acknowledgements: {entry.lane().reverse()}",

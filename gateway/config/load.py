@@ -145,6 +145,11 @@ def _parts(
         api=None if values["api"] is BROKEN else values["api"],
         chains=tuple((index, chain) for index, chain in chains if not isinstance(chain, Broken)),
         lanes=tuple((index, lane) for index, lane in enumerate(values["lanes"]) if lane is not BROKEN),
+        broken_lanes=tuple(
+            (index, raw["lanes"][index])
+            for index, lane in enumerate(values["lanes"])
+            if lane is BROKEN and isinstance(raw["lanes"][index], dict)
+        ),
         peers={}
         if values["peers"] is BROKEN
         else {n: p for n, p in values["peers"].items() if p is not BROKEN},

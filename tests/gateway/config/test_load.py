@@ -68,6 +68,19 @@ def test_five_mistakes_are_reported_together_with_hints(monkeypatch):
     assert "'nowhere'" in mistakes["api.listen"]
 
 
+def test_a_wrong_value_in_a_lane_hides_nothing_else_that_is_wrong_with_it_and_invents_nothing():
+    wrong = "0x15631052b45A5170aeF8E129aCfF007439f1499b", "0x1563"
+    assert list(found(BASE.replace(*wrong))) == ["lanes[1].attestors[0].address"]
+    text = BASE.replace(*wrong).replace(
+        'client = "on-b" }\nto = { chain = "memory:a"', 'client = "on-b" }\nto = { chain = "memory:aa"'
+    )
+    head, second = text.rsplit("threshold = 1", 1)
+    mistakes = found(f"{head}threshold = 5{second}")
+    assert set(mistakes) == {"lanes[1].attestors[0].address", "lanes[1].to.chain", "lanes[1].threshold"}
+    assert 'did you mean "memory:a"?' in mistakes["lanes[1].to.chain"]
+    assert found("lanes = [7]\n" + BASE.split("[[lanes]]")[0])
+
+
 def test_the_exception_holds_all_of_them(tmp_path):
     file = tmp_path / "isthmus.toml"
     file.write_text("x = 1\ny = 2\n")
