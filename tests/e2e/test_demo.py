@@ -65,6 +65,24 @@ def test_an_interrupted_demo_takes_everything_down_and_says_so():
     assert "everything is taken down" in complaint
 
 
+@pytest.mark.parametrize("answer", ["exit 1", "kill -INT $PPID; sleep 5"])
+def test_a_demo_that_fails_says_where_the_logs_are_and_an_interrupted_one_leaves_nothing(tmp_path, answer):
+    modules, temporary = tmp_path / "modules", tmp_path / "temporary"
+    temporary.mkdir()
+    binary = modules / ".bin" / "anvil"
+    binary.parent.mkdir(parents=True)
+    binary.write_text(f"#!/bin/sh\necho no port for you\n{answer}\n")
+    binary.chmod(0o755)
+    done = isthmus("demo", ISTHMUS_NODE_MODULES=str(modules), TMPDIR=str(temporary))
+    left = list(temporary.iterdir())
+    if answer == "exit 1":
+        assert done.returncode == 3
+        assert f"what nodes and gateways said is in {left[0]}" in done.stdout
+        assert "no port for you" in (left[0] / "anvil-31337.log").read_text()
+    else:
+        assert (done.returncode, left) == (1, [])
+
+
 @pytest.mark.nodes
 def test_a_local_network_comes_up_is_healthy_carries_a_message_and_goes_down(tmp_path):
     anvil_binary()
