@@ -137,14 +137,12 @@ def _lane_reason(status: LaneStatus) -> str:
 
 
 def problems(chains: Sequence[ChainView], lanes: Sequence[LaneView]) -> tuple[str, ...]:
-    """Return one sentence for everything that a person must see to or that keeps the gateway from working."""
-    found = [
-        f"chain {one.name} ({one.id}) is {one.state}: {one.error}" for one in chains if one.state == "halted"
-    ]
-    if all(one.state != "up" for one in chains):
-        found += [
-            f"chain {one.name} ({one.id}) is down: {one.error}" for one in chains if one.state == "down"
-        ]
+    """Return one sentence for everything that keeps messages of any configured lane from moving.
+
+    Readiness is progress: one chain that cannot be read is enough, for its lanes stand still.
+    """
+    down = [one for one in chains if one.state != "up"]
+    found = [f"chain {one.name} ({one.id}) is {one.state}: {one.error}" for one in down]
     found += [f"lane {one.id} is halted: {one.reason}" for one in lanes if one.state == "halted"]
     found += [f"lane {one.id} has not started yet" for one in lanes if one.reason == "starting"]
     return tuple(found)

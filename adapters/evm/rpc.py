@@ -125,7 +125,9 @@ class RpcClient:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> TransportError:
-        return TransportError(f"endpoint {self.name}: expected an answer, got {type(error).__name__}")
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        said = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(error).__name__
+        return TransportError(f"endpoint {self.name}: expected an answer, got: {said}")
 
     async def _post_once(self, body: bytes, calls: int) -> bytes:
         self.requests += 1

@@ -173,6 +173,9 @@ async def test_a_chain_that_is_down_at_start_stops_nothing_else(three):
         return states[A] == "up" and states[B] == "down"
 
     await until(a_is_up, "A up, B down")
+    overview = await services.reader.overview()
+    assert not overview.ready
+    assert any(f"({B}) is down" in problem for problem in overview.problems)
     await three.send("alpha", 2)
     three.chains[B].faults.clear()
     delivered = ended(three, LANE, 2)
