@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {IErc7786Gateway, StoredMessage} from "./IErc7786Gateway.sol";
 import {IIbcApp, PacketCall} from "./IIbcApp.sol";
@@ -120,6 +121,7 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
 
     /// @inheritdoc IErc7786Gateway
     function retry(bytes32 receiveId, StoredMessage calldata message) external {
+        require(!Pausable(address(router)).paused(), Pausable.EnforcedPause());
         require(stored[receiveId] == keccak256(abi.encode(message)), NothingToRetry(receiveId));
         uint64 deadline = message.deliverBefore;
         require(deadline == 0 || block.timestamp < deadline, DeadlinePassed(deadline));

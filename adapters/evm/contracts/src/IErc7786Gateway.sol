@@ -50,7 +50,8 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     /// @notice Links an ERC-7930 chain (an interoperable address without address part) with a client of the router.
     function linkChain(bytes calldata chain, string calldata clientId) external;
 
-    /// @notice Tries a stored message again, with all the gas of the call. Anyone may call it; it has one effect.
+    /// @notice Tries a stored message again, with all the gas of the call. Anyone may call it; it has one effect, and none
+    /// while the router is paused.
     function retry(bytes32 receiveId, StoredMessage calldata message) external;
 
     /// @notice The client for a chain; empty when not linked.

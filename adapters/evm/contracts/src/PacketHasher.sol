@@ -89,16 +89,19 @@ library PacketHasher {
     }
 
     /// @notice What `pathHash` and `commitment` give for each packet of a run, as (path, commitment) pairs.
+    /// @param pairs Has room for them from the pair `first` on.
     /// @param space Room for one value, the prefix in place.
     /// @param words Heads, see `BatchReader`; their tail lengths together are the length of `tails`.
-    function pairsOf(
+    function putPairs(
+        bytes memory pairs,
+        uint256 first,
         PathHasher memory paths,
         CommitmentHasher memory hasher,
         BatchReader.ValueSpace memory space,
         bytes32[] calldata words,
         bytes calldata tails
-    ) internal view returns (bytes memory pairs) {
-        pairs = new bytes(words.length * 64);
+    ) internal view {
+        require((first + words.length) * 64 <= pairs.length, HashFailed());
         bool ok = true;
         assembly ("memory-safe") {
             let path := add(mload(paths), 0x20)
@@ -109,7 +112,7 @@ library PacketHasher {
             let value := mload(space)
             let prefixLength := mload(add(space, 0x20))
             let tail := tails.offset
-            let out := add(pairs, 0x20)
+            let out := add(add(pairs, 0x20), shl(6, first))
             let end := add(words.offset, shl(5, words.length))
             for { let word := words.offset } lt(word, end) { word := add(word, 0x20) } {
                 let head := calldataload(word)

@@ -24,7 +24,7 @@ abstract contract RouterReceive is RouterSteps {
         (uint256 fresh, uint256 count, uint256 expired) = _markReceived(batch.client, heads);
         if (fresh | expired == 0) return;
         string memory sourceClient = client.counterpartyClientId;
-        _prove(client, batch, _sentPairs(batch, sourceClient));
+        _prove(client, batch, _sentPairs(batch, sourceClient, heads.length));
         _reportExpired(batch.client, heads, expired);
         if (fresh != 0) _deliver(batch, sourceClient, fresh, count);
     }
@@ -70,23 +70,23 @@ abstract contract RouterReceive is RouterSteps {
     }
 
     /// (path, commitment) of each packet, as the source stores it.
-    function _sentPairs(Batch calldata batch, string memory sourceClient) private view returns (bytes memory pairs) {
+    function _sentPairs(Batch calldata batch, string memory sourceClient, uint256 packets)
+        private
+        view
+        returns (bytes memory pairs)
+    {
         PacketHasher.PathHasher memory paths = PacketHasher.openPath(sourceClient, Ics24.COMMITMENT);
         PacketHasher.CommitmentHasher memory hasher = PacketHasher.openCommitment(batch.client);
+        pairs = new bytes(packets * 64);
+        uint256 first = 0;
         for (uint256 g = 0; g < batch.groups.length; ++g) {
-            pairs = bytes.concat(pairs, _sentPairsOf(batch.groups[g], paths, hasher));
+            Group calldata group = batch.groups[g];
+            hasher.setRoute(group.route);
+            BatchReader.ValueSpace memory space;
+            space.openValues(group);
+            PacketHasher.putPairs(pairs, first, paths, hasher, space, group.heads, group.tails);
+            first += group.heads.length;
         }
-    }
-
-    function _sentPairsOf(
-        Group calldata group,
-        PacketHasher.PathHasher memory paths,
-        PacketHasher.CommitmentHasher memory hasher
-    ) private view returns (bytes memory) {
-        hasher.setRoute(group.route);
-        BatchReader.ValueSpace memory space;
-        space.openValues(group);
-        return PacketHasher.pairsOf(paths, hasher, space, group.heads, group.tails);
     }
 
     /// Gives the fresh packets to their applications, and stores their acknowledgements as one batch.

@@ -113,10 +113,14 @@ abstract contract RouterSettle is RouterSteps {
         App memory target = _store().apps[_key(group.route.sourcePort)];
         AppCall.Template memory template;
         uint256 offset = 0;
+        uint256 memoryEnd = _memoryEnd();
         for (uint256 h = 0; h < group.heads.length; ++h) {
             Head head = Head.wrap(group.heads[h]);
             uint256 length = head.tailLength();
-            if (h == 0 || _otherAck(settlement)) template = _template(client, group, settlement);
+            if (h == 0 || _otherAck(settlement)) {
+                _cutMemory(memoryEnd); // the template before is used no more
+                template = _template(client, group, settlement);
+            }
             uint256 valueLength = template.space.setTail(group.tails, offset, length);
             offset += length;
             _settleOne(client, target, template, head, valueLength, settlement);
@@ -147,6 +151,19 @@ abstract contract RouterSettle is RouterSteps {
         } else {
             emit ApplicationFailed(client, sequence, _failure(target));
             _store().commitments[path] = known;
+        }
+    }
+
+    function _memoryEnd() private pure returns (uint256 end) {
+        assembly ("memory-safe") {
+            end := mload(0x40)
+        }
+    }
+
+    /// Gives memory from `end` on back: acknowledgements that alternate must not take a template each.
+    function _cutMemory(uint256 end) private pure {
+        assembly ("memory-safe") {
+            mstore(0x40, end)
         }
     }
 
