@@ -192,7 +192,7 @@ def measure() -> Row:
         details=details,
         notes=[
             "Figures are over messages, each from the block that shows it. The gateway is woken by heads; "
-            "fetches logs, state, proofs; verifies; asks an attestor; commits; submits. The peer fetches logs "
-            "and submits; 1,000 a second are too many for it.",
+            "fetches logs, state, proofs; verifies; asks an attestor; commits; submits. The peer fetches "
+            "logs and submits; 1,000 a second are too many for it.",
         ],
     )

@@ -254,8 +254,8 @@ def measure() -> Row:
             "same anvil; it has no batches, so its figure does not depend on the batch. Payloads are random. "
             "Both receivers do nothing. Ours pays for the light client's update and for the acknowledgement; "
             "the peer has neither.",
-            "The 10,000 gas are kept. The 15x were planned against the 196,433 gas that Hyperlane publishes for "
-            f"7-of-10 (with margins); against those it is {196_433 / headline.ours:.1f}x. A batch of one costs "
-            "more than twice the peer's single message: batches are what this router is made for.",
+            "The 10,000 gas are kept. The 15x were planned against the 196,433 gas that Hyperlane publishes "
+            f"for 7-of-10 (with margins): against those it is {196_433 / headline.ours:.1f}x. A batch of one "
+            "costs more than twice the peer's single message: batches are what this router is made for.",
         ],
     )

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -108,22 +108,44 @@ def _chain(plan: Mapping[str, Any]) -> Served:
     return Served(chain, plan["period_s"], plan["latency_s"], set(), scripted_until=len(counts))
 
 
-def _attestor(keys: Mapping[str, str], times: Callable[[str, int], Awaitable[int]], latency_s: float) -> Any:
+class Wishes:
+    """What is to be signed for a request. All attestors of a lane get the same one: it is read once."""
+
+    def __init__(self, times: Callable[[str, int], Awaitable[int]]) -> None:
+        self._times = times
+        self._known: dict[bytes, asyncio.Future[tuple[str, Signed]]] = {}
+
+    async def read(self, body: bytes) -> tuple[str, Signed]:
+        """Return the signing lane, and the digests in place of the signatures."""
+        if body not in self._known:
+            while len(self._known) > 64:
+                del self._known[next(iter(self._known))]
+            self._known[body] = asyncio.ensure_future(self._read(body))
+        return await self._known[body]
+
+    async def _read(self, body: bytes) -> tuple[str, Signed]:
+        wanted = decode_request(body)
+        lane = signing_lane(wanted.lane, wanted.untrusted_claims[0])
+        height = Height(wanted.untrusted_at.height)
+        time_s = await self._times(lane.source, height)
+        made = digests(height, time_s, wanted.untrusted_claims)
+        return str(lane), Signed(
+            height=height, time_s=time_s, state_signature=made.state, packet_signature=made.packets
+        )
+
+
+def _attestor(keys: Mapping[str, str], wishes: Wishes, latency_s: float) -> Any:
     ours = {lane: PrivateKey(bytes.fromhex(key)) for lane, key in keys.items()}
 
     async def handle(request: web.Request) -> web.Response:
-        wanted = decode_request(await request.read())
+        body = await request.read()
         if latency_s:
             await asyncio.sleep(latency_s)
-        lane = signing_lane(wanted.lane, wanted.untrusted_claims[0])
-        time_s = await times(lane.source, wanted.untrusted_at.height)
-        made = digests(Height(wanted.untrusted_at.height), time_s, wanted.untrusted_claims)
-        key = ours[str(lane)]
-        signed = Signed(
-            height=wanted.untrusted_at.height,
-            time_s=time_s,
-            state_signature=sign(key, made.state),
-            packet_signature=sign(key, made.packets),
+        lane, unsigned = await wishes.read(body)
+        signed = replace(
+            unsigned,
+            state_signature=sign(ours[lane], unsigned.state_signature),
+            packet_signature=sign(ours[lane], unsigned.packet_signature),
         )
         return web.Response(body=encode_answer(signed), content_type="application/msgpack")
 
@@ -199,10 +221,10 @@ async def main() -> None:
     """Serve what the plan on standard input says, until standard input closes."""
     plan = json.loads(sys.stdin.readline())
     chains = {f"eip155:{each['number']}": _chain(each) for each in plan["chains"]}
-    times = _times(chains, plan["foreign"])
+    wishes = Wishes(_times(chains, plan["foreign"]))
     ports: dict[str, Any] = {name: await _serve("/", _rpc(served)) for name, served in chains.items()}
     ports["attestors"] = [
-        await _serve(PATH, _attestor(k, times, plan["latency_s"])) for k in plan["attestors"]
+        await _serve(PATH, _attestor(k, wishes, plan["latency_s"])) for k in plan["attestors"]
     ]
     ports["control"] = await _serve("/", _control(chains))
     growing = [asyncio.create_task(_grow(served)) for served in chains.values()]

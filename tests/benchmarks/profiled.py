@@ -1,6 +1,7 @@
 """The command line under cProfile: `python -m tests.benchmarks.profiled OUTPUT ARGS ...`.
 
-Its clock is the processor time of the main thread, so that waiting and other processes are left out.
+The profile begins when the gateway has started. Its clock is the processor time of the main thread, so that
+waiting and other processes are left out.
 """
 
 import cProfile
@@ -8,12 +9,27 @@ import sys
 import time
 
 from gateway.cli.app import main
+from gateway.wiring import Gateway
+
+
+def profile_from_start(profile: cProfile.Profile) -> None:
+    """Let the profile begin when a gateway has started."""
+    start = Gateway.start
+
+    async def started(self: Gateway) -> None:
+        await start(self)
+        profile.enable()
+
+    Gateway.start = started  # type: ignore[method-assign]
+
 
 if __name__ == "__main__":
     output = sys.argv[1]
     sys.argv = ["isthmus", *sys.argv[2:]]
-    profile = cProfile.Profile(time.thread_time)
+    whole = cProfile.Profile(time.thread_time)
+    profile_from_start(whole)
     try:
-        profile.runcall(main)
+        main()
     finally:
-        profile.dump_stats(output)
+        whole.disable()
+        whole.dump_stats(output)
