@@ -1,6 +1,7 @@
 """`isthmus run`: one gateway, until it is told to stop. SIGTERM and Ctrl-C stop it cleanly."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Coroutine
@@ -18,6 +19,9 @@ from gateway.store.errors import StoreError
 from gateway.wiring import Gateway, build
 
 app = typer.Typer(rich_markup_mode=None)
+
+_GC_THRESHOLDS = (50_000, 20, 50)
+"""New containers before a look for cycles, and how often older ones are looked at too (see `gc`)."""
 
 
 @app.command()
@@ -57,6 +61,7 @@ async def _serve(gateway: Gateway) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         await gateway.start()
+        _spare_collector()
         note(f"gateway {gateway.config.gateway.name} listens on {gateway.url}")
         ended = asyncio.ensure_future(gateway.wait())
         told = asyncio.ensure_future(stop.wait())
@@ -66,3 +71,14 @@ async def _serve(gateway: Gateway) -> None:
             await ended
     finally:
         await gateway.stop()
+
+
+def _spare_collector() -> None:
+    """Leave what was made at the start out of all collections, and collect more rarely.
+
+    Open messages live long and form no cycles: walking them at Python's defaults cost a sixth of a relay's
+    processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
