@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NewType, Protocol
 
+from msgspec import Struct
+
 from proofs.types import (
     Assurance,
     BlockRef,
@@ -45,8 +47,7 @@ class ChainStatus:
     """When we read it, unix seconds by our clock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenPacket:
+class SeenPacket(Struct, frozen=True, kw_only=True, gc=False):
     """A packet that the chain says was sent. Untrusted: prove `Sent(packet)`."""
 
     packet: Packet
@@ -55,8 +56,7 @@ class SeenPacket:
     """The chain's name of the transaction, for people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenAcknowledgement:
+class SeenAcknowledgement(Struct, frozen=True, kw_only=True, gc=False):
     """An acknowledgement that the chain says was written. Untrusted: prove `Acknowledged(...)`."""
 
     sequence: PacketSequence

@@ -8,6 +8,10 @@ chains). A **claim** says something about a packet that a chain's state can prov
 This module holds data, no behaviour: hashing is in `proofs.codec`, identifiers in `proofs.ids`, judging in
 `proofs.verify`. Trust cannot be made here: `Proven` has a seal that only `proofs.verify` holds.
 
+What a list holds by the hundred (packets, payloads, claims, proofs) is a frozen msgspec struct and the rest a
+frozen dataclass: the same to read and to use, but made ten times quicker. `msgspec.structs.replace` changes
+one. `gc=False`: nothing in them can be part of a cycle.
+
 Implements: ICS-4 v2 (Packet, Payload), CAIP-2 (ChainId).
 """
 
@@ -15,6 +19,8 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from enum import Enum
 from typing import Generic, NewType, TypeVar
+
+from msgspec import Struct
 
 ChainId = NewType("ChainId", str)
 """CAIP-2 text, for example `eip155:31337`."""
@@ -63,8 +69,7 @@ class Lane:
         return f"{self.source}/{self.source_client}->{self.destination}/{self.destination_client}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
+class Payload(Struct, frozen=True, kw_only=True, gc=False):
     """What one application sends to another."""
 
     source_port: str
@@ -75,8 +80,7 @@ class Payload:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
+class Packet(Struct, frozen=True, kw_only=True, gc=False):
     """The message: an IBC v2 packet (ICS-4 v2)."""
 
     sequence: Sequence
@@ -87,15 +91,13 @@ class Packet:
     payloads: tuple[Payload, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class Sent(Struct, frozen=True, kw_only=True, gc=False):
     """The source's state holds the commitment of this packet."""
 
     packet: Packet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True, kw_only=True, gc=False):
     """The destination's state holds the commitment of these acknowledgements of this packet."""
 
     packet: Packet
@@ -103,8 +105,7 @@ class Acknowledged:
     """One for each payload, in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotReceived:
+class NotReceived(Struct, frozen=True, kw_only=True, gc=False):
     """The destination's state holds no receipt of this packet, at a time at or past its timeout."""
 
     packet: Packet
@@ -150,8 +151,7 @@ class UntrustedUpdate:
     """Signer or endpoint -> signature or block hash, as the family defines."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UntrustedProof:
+class UntrustedProof(Struct, frozen=True, kw_only=True, gc=False):
     """Evidence for one claim, beyond what all claims of a list have in common."""
 
     nodes: tuple[bytes, ...]

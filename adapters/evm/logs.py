@@ -71,11 +71,11 @@ def decode_logs(raw: bytes) -> list[LogJson]:
 
 def seen_packets(logs: Sequence[LogJson], events: PacketEvents) -> list[SeenPacket]:
     """Return the packet of each `SendPacket` log. Raises `MalformedReply`."""
-    decode, from_hex = events.decode, bytes.fromhex
+    decode = events.decode
     try:
         return [
             SeenPacket(
-                packet=decode([from_hex(topic[2:]) for topic in log.topics], from_hex(log.data[2:])),
+                packet=decode(log.topics, log.data),
                 height=Height(int(log.block_number, 16)),
                 transaction=log.transaction_hash,
             )

@@ -45,7 +45,7 @@ class BlockJson(msgspec.Struct, frozen=True, rename="camel"):
     requests_hash: str | None = None
 
 
-class LogJson(msgspec.Struct, frozen=True, rename="camel"):
+class LogJson(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One log of `eth_getLogs` or of a receipt."""
 
     address: str
@@ -75,7 +75,7 @@ class LoggedReceiptJson(msgspec.Struct, frozen=True, rename="camel"):
     logs: list[LogJson]
 
 
-class StorageProofJson(msgspec.Struct, frozen=True):
+class StorageProofJson(msgspec.Struct, frozen=True, gc=False):
     """Evidence for one slot."""
 
     key: str

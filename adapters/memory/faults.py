@@ -4,7 +4,7 @@ Set `chain.faults["b"] = ForgeProof()` and endpoint `b` forges proofs from then 
 itself (reorgs, dropped transactions, late blocks) are methods of `MemoryChain`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from adapters.memory import wire
 from adapters.memory.wire import Reply
 from proofs.memory_tree import decode_header, encode_header, header_hash
+from proofs.records import replace
 from proofs.types import ChainId
 
 

@@ -9,7 +9,7 @@ received.
 Implements: ICS-4 v2 (send, receive, acknowledge, timeout), ibc-go `attestations` client (freezing included).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adapters.memory import apps
 from adapters.memory.apps import Revert
@@ -24,6 +24,7 @@ from adapters.memory.transactions import (
     Transaction,
 )
 from proofs import attestation, codec
+from proofs.records import replace
 from proofs.types import Acknowledged, ChainId, ClientId, NotReceived, Packet, Sent, Sequence
 from proofs.verdict import Accepted, Refusal
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from adapters.api import (
@@ -19,6 +18,7 @@ from adapters.testkit.bench import LONG_S, Bench
 from adapters.testkit.judge import CheckSkipped, expect
 from adapters.testkit.source_checks import cancel_after, fails_with
 from adapters.testkit.subject import ATTESTORS, KIT_CLIENT, KIT_KEYS, THRESHOLD
+from proofs.records import replace
 from proofs.types import Claim, ClientId, Height, NotReceived, Packet, Proven, Sent
 from proofs.verdict import Rejected
 

@@ -1,13 +1,13 @@
 """Checks of evidence: `proofs` accepts what the adapter fetches, and nothing that was changed in any way."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from adapters.api import GatewayChain
 from adapters.testkit.bench import Bench
 from adapters.testkit.judge import CheckFailed, CheckSkipped, expect
 from proofs import registry
 from proofs.codec import ERROR_ACKNOWLEDGEMENT
+from proofs.records import replace
 from proofs.types import (
     Acknowledged,
     Assurance,

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 from adapters.api import GatewayChain, SeenPacket
 from adapters.errors import AdapterError, MalformedReply, NotYetAvailable, Reorged
 from adapters.testkit.bench import Bench
 from adapters.testkit.judge import CheckFailed, CheckSkipped, expect
+from proofs.records import replace
 from proofs.types import BlockRef, Height, Sent
 
 _CANCEL_POINTS = 12

@@ -10,6 +10,8 @@ submission at once.
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from msgspec import Struct
+
 from adapters.api import SubmissionId
 from proofs.types import Height, Packet, Sequence
 
@@ -64,8 +66,7 @@ class WaitingOn(Enum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One packet on its way, as people and the store see it."""
 
     packet: Packet

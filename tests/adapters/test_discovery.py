@@ -10,7 +10,7 @@ from adapters.memory import ADAPTER
 
 GOOD_MANIFEST = (Path(__file__).parents[2] / "adapters/memory/manifest.toml").read_text("utf-8")
 GOOD_CODE = """
-from dataclasses import replace
+from proofs.records import replace
 from adapters.memory import ADAPTER as MEMORY
 ADAPTER = replace(MEMORY, name={name!r})
 """

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from adapters.api import (
@@ -22,6 +21,7 @@ from adapters.errors import AdapterError, Refused, Reorged
 from adapters.memory import ADAPTER
 from adapters.memory.adapter import MemoryAdapter
 from adapters.memory.config import MemoryConfig
+from proofs.records import replace
 from proofs.types import BlockRef, ChainId, Claim, Height, Lane, UntrustedProofs
 
 

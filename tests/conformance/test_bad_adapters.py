@@ -1,7 +1,5 @@
 """Each bad adapter fails its named check, and the kit then says that the adapter does not conform."""
 
-from dataclasses import replace
-
 import pytest
 
 from adapters.capability import Capability, Support
@@ -10,6 +8,7 @@ from adapters.memory.adapter import MemoryAdapter
 from adapters.memory.config import MemoryConfig, light_client
 from adapters.testkit.checks import CHECKS, Level, Outcome, run
 from proofs.lightclients.agreement import AgreementParams
+from proofs.records import replace
 from proofs.types import Assurance, BlockRef, ChainId, UntrustedUpdate
 from tests.conformance.bad import BAD, Deaf, Lame, plugin_of
 from tests.support.memory_subject import MemorySubject

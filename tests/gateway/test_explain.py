@@ -1,10 +1,9 @@
 """Why is my message stuck? A sentence for every state, with the evidence and what to do."""
 
-from dataclasses import replace
-
 import pytest
 
 from gateway import explain
+from proofs.records import replace
 from relays.core.types import State, WaitingOn
 from tests.gateway.page import samples
 

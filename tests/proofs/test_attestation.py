@@ -1,7 +1,6 @@
 """The attestation format: byte for byte what eth_abi encodes; every signature counts once or not at all."""
 
 import hashlib
-from dataclasses import replace
 
 import coincurve
 import eth_abi
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from proofs import attestation, codec, limits, signatures
 from proofs.hashing import keccak256
+from proofs.records import replace
 from proofs.types import Acknowledged, ClientId, Height, NotReceived, Sent
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Refusal, Rejected
 from tests.support.packets import packet

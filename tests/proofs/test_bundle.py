@@ -1,7 +1,6 @@
 """Bundles: what was proven once is proven again from a file, and a changed file is not."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from proofs.bundle import Bundle, BundleError
 from proofs.hashing import sha256
 from proofs.lightclients.agreement import AgreementParams
 from proofs.merkle import binary
+from proofs.records import replace
 from proofs.types import (
     Acknowledged,
     BlockRef,

@@ -1,12 +1,11 @@
 """The commitments and paths of IBC v2, against ibc-go's own numbers."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proofs import codec, limits
+from proofs.records import replace
 from proofs.types import ChainId, ClientId, Packet, Payload, Sequence
 from proofs.verdict import Reason, Refusal
 from tests.support.packets import PAYLOAD, packet

@@ -5,7 +5,6 @@ Every mutant differs from the evidence that it was made of. A verifier answers i
 claim.
 """
 
-from dataclasses import replace
 from random import Random
 
 import coincurve
@@ -17,6 +16,7 @@ from proofs.evm import receipts, storage
 from proofs.hashing import keccak256, sha256
 from proofs.lightclients.agreement import AgreementParams
 from proofs.merkle import binary, mpt
+from proofs.records import replace
 from proofs.types import Acknowledged, BlockRef, ChainId, Height, NotReceived, Sent, UntrustedUpdate
 from proofs.verdict import Accepted, Refusal
 from proofs.verify import verify

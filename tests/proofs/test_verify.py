@@ -1,11 +1,10 @@
 """The doorway: what becomes `Proven`, and everything that does not."""
 
-from dataclasses import replace
-
 import pytest
 
 from proofs import limits
 from proofs.codec import ERROR_ACKNOWLEDGEMENT
+from proofs.records import replace
 from proofs.types import (
     Acknowledged,
     Assurance,

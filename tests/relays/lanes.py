@@ -1,7 +1,7 @@
 """Helpers for tables about `decide` and `apply`: a lane, packets, and an ideal world that answers steps."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from adapters.api import (
     Attested,
@@ -11,6 +11,7 @@ from adapters.api import (
     SeenPacket,
     SubmissionId,
 )
+from proofs.records import replace
 from proofs.types import (
     _SEAL,
     Assurance,

@@ -1,11 +1,10 @@
 """The small parts of the core: paged maps, batches, backoff, turns, and what a restart remembers."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proofs.records import replace
 from proofs.types import Height, Sent, Sequence
 from relays.core.backoff import delay_s
 from relays.core.batch import batch_of, joinable, joined, reclaimed

@@ -1,10 +1,10 @@
 """The journal: order is kept, many changes share a commit, and an effect waits for what it depends on."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
+from proofs.records import replace
 from proofs.types import Height, Lane, Sequence
 from relays.core.types import Changes, Cursor, Leg, Message, Move, State
 from relays.runtime.clock import SystemClock

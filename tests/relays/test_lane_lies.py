@@ -1,9 +1,8 @@
 """Endpoints lie to one lane: nothing false is delivered, nothing true is lost, a contradiction halts."""
 
-from dataclasses import replace
-
 import pytest
 
+from proofs.records import replace
 from proofs.types import Acknowledged
 from proofs.verdict import NotEnoughTrust, Reason, Rejected
 from relays.core.events import (

@@ -1,11 +1,10 @@
 """One lane through its stages: `decide` and `apply` against a world in which all goes well, or late."""
 
-from dataclasses import replace
-
 import pytest
 
 from adapters.api import Included, Lost, Pending
 from adapters.errors import Remedy
+from proofs.records import replace
 from proofs.types import NotReceived, Sent
 from proofs.verdict import Reason, Rejected
 from relays.core.events import (

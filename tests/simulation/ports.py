@@ -1,7 +1,7 @@
 """The runtime's ports for simulations: a memory that survives kills, and attestors in this process."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
 
@@ -9,6 +9,7 @@ from adapters.api import Attested
 from adapters.errors import AdapterError
 from adapters.memory.world import MemoryChain
 from proofs import attestation, codec
+from proofs.records import replace
 from proofs.signatures import address_of, sign
 from proofs.types import BlockRef, ChainId, Claim, Lane, Proven, Sent
 from proofs.verdict import Accepted

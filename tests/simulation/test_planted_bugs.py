@@ -1,11 +1,11 @@
 """The simulation is worth something only if it finds bugs: these are planted, and each must be found."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from adapters.api import Included
+from proofs.records import replace
 from relays.core import delivering
 from relays.core.batch import is_timeout
 from relays.core.draft import Draft, end

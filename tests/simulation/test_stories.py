@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 
 from adapters.memory import faults
 from adapters.memory.transactions import Deliver
+from proofs.records import replace
 from proofs.types import Lane
 from relays.core.types import Leg, State, WaitingOn
 from relays.runtime.status import ChainMode, LaneMode

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adapters.api import BlockRef, ChainStatus, Resources
 from adapters.evm.adapter import EvmChain
@@ -13,6 +13,7 @@ from adapters.evm.deploy import ClientSetup, Deployment, add_clients, deploy, de
 from adapters.evm.devnode import DEV_KEYS, DevNode
 from adapters.testkit.attesting import Key
 from proofs import registry
+from proofs.records import replace
 from proofs.signatures import sign
 from proofs.types import ChainId, Claim, ClientId, Height, Lane, Proven, TrustedState
 from proofs.verdict import Accepted

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -21,6 +21,7 @@ from adapters.evm.transactions import Intent
 from adapters.manifest import load
 from adapters.testkit.subject import ATTESTORS, KIT_CHAIN, KIT_CLIENT, THRESHOLD
 from proofs.ids import InteropAddress, encode_interop
+from proofs.records import replace
 from proofs.types import ClientId
 from tests.support.anvil import start_anvil
 from tests.support.evm import A, DevSigner, WallClock, config

@@ -1,7 +1,7 @@
 """Two memory chains with clients of each other, keys, clocks, attestations: a whole bridge without a node."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from adapters.api import Delivery, Resources, SendMessage
 from adapters.memory import ADAPTER
@@ -11,6 +11,7 @@ from adapters.memory.transactions import AddClient, Transaction
 from adapters.memory.world import MemoryChain, forget, open_chain, validator_addresses
 from adapters.testkit.attesting import Key, delivery_of
 from proofs import registry
+from proofs.records import replace
 from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Packet, Proven, Sent, TrustedState
 from proofs.verdict import Accepted
 from proofs.verify import verify

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import adapters.memory
@@ -15,6 +14,7 @@ from adapters.memory.transactions import AddClient, SendPackets
 from adapters.memory.world import forget, next_salt, open_chain, validator_addresses
 from adapters.testkit.attesting import Key
 from adapters.testkit.subject import ATTESTORS, KIT_CHAIN, KIT_CLIENT, THRESHOLD
+from proofs.records import replace
 from proofs.types import ChainId, ClientId, Lane
 from tests.support.clocks import ManualClock
 

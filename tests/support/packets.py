@@ -1,7 +1,6 @@
 """Lanes, packets and claims for tests, with only what matters spelled out."""
 
-from dataclasses import replace
-
+from proofs.records import replace
 from proofs.types import ChainId, ClientId, Lane, Packet, Payload, Sequence
 
 SOURCE = ChainId("eip155:31337")

@@ -1,13 +1,13 @@
 """Heads and finality on a real node: what wakes us, and what we make of the tags."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from adapters.errors import NotYetAvailable
 from adapters.evm.adapter import EvmChain
 from adapters.evm.config import EndpointConfig
+from proofs.records import replace
 from proofs.types import Height
 from tests.adapters.evm.test_sender import Node
 from tests.support.anvil import start_anvil

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -17,6 +16,7 @@ from adapters.evm.endpoints import Lie
 from adapters.evm.wire import BlockJson
 from adapters.testkit.attesting import delivery_of
 from proofs.hashing import keccak256
+from proofs.records import replace
 from proofs.types import Sent
 from tests.support.evm import KEYS, LANE, Side, final_at_least, pair, proven, resources, until_included
 from tests.support.liar import Error, liar, says, silence

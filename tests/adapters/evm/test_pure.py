@@ -1,7 +1,5 @@
 """The parts of the EVM adapter that touch no network, against independent implementations and their rules."""
 
-from dataclasses import replace
-
 import pytest
 from eth_abi import encode as eth_abi_encode
 from eth_account import Account
@@ -20,6 +18,7 @@ from adapters.evm.gas import GasModel
 from adapters.evm.nonce import Ledger, Waiting
 from adapters.evm.reverts import describe
 from adapters.evm.transactions import Intent, SignedTransaction, sign
+from proofs.records import replace
 from proofs.types import Acknowledged, Assurance, ChainId, NotReceived, Sent
 from tests.support.evm import DevSigner
 from tests.support.packets import LANE, packet

@@ -1,7 +1,6 @@
 """One signer's transactions on a real node that mines when told: nonces, fees, gaps, losses, restarts."""
 
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -12,6 +11,7 @@ from adapters.errors import Underfunded
 from adapters.evm.adapter import open_endpoints, open_sender
 from adapters.evm.config import EndpointConfig
 from adapters.evm.transactions import Intent
+from proofs.records import replace
 from tests.support.anvil import start_anvil
 from tests.support.clocks import ManualClock
 from tests.support.evm import A, DevSigner, config

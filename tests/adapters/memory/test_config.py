@@ -1,9 +1,8 @@
 """Configuration of a memory chain: all mistakes at once, and identity from configuration alone."""
 
-from dataclasses import replace
-
 from adapters.memory import ADAPTER
 from adapters.memory.config import check
+from proofs.records import replace
 from proofs.types import Assurance
 from tests.support.memory import A, config_for
 

@@ -1,7 +1,6 @@
 """The whole story on two memory chains: messages, tokens, errors, timeouts, refunds; each once."""
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from adapters.memory.audit import Tally, locked, supply, tally
 from adapters.memory.transactions import Mint
 from adapters.testkit.attesting import Key, delivery_of
 from proofs.codec import ERROR_ACKNOWLEDGEMENT
+from proofs.records import replace
 from proofs.types import Acknowledged, Claim, ClientId, Lane, NotReceived, Packet, Sent
 from tests.support.memory import ATTESTORS, LANE, RECIPIENT, A, B, Bridge, run
 

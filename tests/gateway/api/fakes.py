@@ -1,7 +1,6 @@
 """A gateway behind the API: what it was asked to do, and records to show."""
 
 import asyncio
-from dataclasses import replace
 
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -13,6 +12,7 @@ from gateway.config.schema import ApiConfig, ApiKeyConfig, Scope
 from gateway.keys.api_keys import hash_key
 from gateway.observe.metrics import Metrics
 from gateway.views import MessagePage
+from proofs.records import replace
 from tests.gateway.page import samples
 
 ADMIN, SENDER, READER = "isthmus_admin", "isthmus_sender", "isthmus_reader"

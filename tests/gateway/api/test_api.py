@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-from dataclasses import replace
 
 import pytest
 from openapi_spec_validator import validate
@@ -11,6 +10,7 @@ from openapi_spec_validator import validate
 from gateway.api.app import table
 from gateway.api.routes import openapi_path
 from gateway.config.schema import Scope
+from proofs.records import replace
 from tests.gateway.api.fakes import ADMIN, MESSAGE, READER, SENDER, FakeGateway, bearer, client, sending
 from tests.gateway.page import samples
 

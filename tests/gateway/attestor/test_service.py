@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -11,6 +10,7 @@ from adapters.memory.faults import ForgeProof
 from gateway.attestor import service
 from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, decode_answer, encode_request
 from proofs import attestation
+from proofs.records import replace
 from proofs.types import Acknowledged, BlockRef, ChainId, Height, NotReceived, Sent
 from tests.gateway.fleet import LANE, A, B, fleet, key_of, seed, until
 

@@ -1,7 +1,5 @@
 """The gate before the key: what is signed, and everything that is not."""
 
-from dataclasses import replace
-
 import pytest
 
 from gateway.attestor.signing import LaneSigners, SigningRefused, client_in_path, signing_lane
@@ -11,6 +9,7 @@ from gateway.store.store import SqliteStore
 from proofs import attestation
 from proofs.codec import packet_commitment
 from proofs.hashing import keccak256
+from proofs.records import replace
 from proofs.types import (
     Acknowledged,
     Assurance,

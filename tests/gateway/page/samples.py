@@ -1,7 +1,5 @@
 """Records as a gateway shows them, for tests of page, API and command line."""
 
-from dataclasses import replace
-
 from gateway.views import (
     AttestorView,
     ChainView,
@@ -13,6 +11,7 @@ from gateway.views import (
     PayloadView,
     TimelineEntry,
 )
+from proofs.records import replace
 
 NOW_S = 1_800_000_000.0
 

@@ -1,12 +1,12 @@
 """The status page: readable by people, closed to scripts, loud about unsafe lanes."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from gateway.page import render, words
 from gateway.views import MessagePage
+from proofs.records import replace
 from relays.core.types import State
 from tests.gateway.page import samples
 

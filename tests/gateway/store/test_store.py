@@ -5,7 +5,6 @@ import os
 import signal
 import sqlite3
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.store.errors import NewerSchemaError, StoreError, TimestampConflictError
 from gateway.store.store import SqliteStore
+from proofs.records import replace
 from proofs.types import ChainId, Height
 from relays.core.types import ENDS, Changes, Cursor, Leg, Move, State, WaitingOn
 from tests.gateway.store.samples import BACK, LANE, inserted, message

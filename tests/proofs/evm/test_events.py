@@ -1,7 +1,5 @@
 """The router's events, strictly decoded: Solidity's own encoding, and nothing else."""
 
-from dataclasses import replace
-
 import eth_abi
 import pytest
 from hypothesis import given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 
 from proofs.evm import events
 from proofs.hashing import keccak256
+from proofs.records import replace
 from proofs.types import Packet, Payload
 from proofs.verdict import Reason, Refusal
 from tests.support.packets import PAYLOAD, packet
@@ -25,6 +24,11 @@ def encode(packet: Packet) -> bytes:
 
 def topics(packet: Packet) -> tuple[bytes, ...]:
     return events.SEND_PACKET, keccak256(packet.source_client.encode()), packet.sequence.to_bytes(32, "big")
+
+
+def hexed(topics, data: bytes) -> tuple[tuple[str, ...], str]:
+    """Return topics and data as a node gives them."""
+    return tuple(["0x" + topic.hex() for topic in topics]), "0x" + data.hex()
 
 
 def refused(call, *reasons):
@@ -56,12 +60,12 @@ packets = st.builds(
 @given(packets, st.lists(st.binary(max_size=80), max_size=3))
 def test_every_packet_that_eth_abi_encodes_is_decoded_again_and_again(sent, values):
     decoder = events.PacketEvents()
-    assert decoder.decode(topics(sent), encode(sent)) == sent
+    assert decoder.decode(*hexed(topics(sent), encode(sent))) == sent
     for index, value in enumerate(values):
         if sent.payloads:
             changed = (*sent.payloads[:-1], replace(sent.payloads[-1], value=value))
             following = replace(sent, sequence=index, timeout_s=index * 7, payloads=changed)
-            assert decoder.decode(topics(following), encode(following)) == following
+            assert decoder.decode(*hexed(topics(following), encode(following))) == following
 
 
 def test_a_known_route_and_a_new_one_are_decoded_alike():
@@ -70,7 +74,9 @@ def test_a_known_route_and_a_new_one_are_decoded_alike():
         port = f"app{sequence % 12}"
         payload = replace(PAYLOAD, source_port=port, value=b"v" * sequence)
         sent = replace(packet(sequence), payloads=(payload,))
-        assert decoder.decode(topics(sent), encode(sent)) == sent == events.decode_packet(encode(sent))
+        assert (
+            decoder.decode(*hexed(topics(sent), encode(sent))) == sent == events.decode_packet(encode(sent))
+        )
 
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["new route", "known route"])
@@ -78,15 +84,25 @@ def test_topics_must_be_those_of_the_packet(is_known):
     sent = packet(7)
     decoder = events.PacketEvents()
     if is_known:
-        decoder.decode(topics(sent), encode(sent))
+        decoder.decode(*hexed(topics(sent), encode(sent)))
     event, client, sequence = topics(sent)
     refused(
-        lambda: decoder.decode((event, client, (8).to_bytes(32, "big")), encode(sent)), Reason.WRONG_VALUE
+        lambda: decoder.decode(*hexed((event, client, (8).to_bytes(32, "big")), encode(sent))),
+        Reason.WRONG_VALUE,
     )
-    refused(lambda: decoder.decode((event, client, b"\1" + sequence[1:]), encode(sent)), Reason.WRONG_VALUE)
-    refused(lambda: decoder.decode((event, keccak256(b"else"), sequence), encode(sent)), Reason.WRONG_VALUE)
-    refused(lambda: decoder.decode((keccak256(b"Else()"), client, sequence), encode(sent)), Reason.MALFORMED)
-    refused(lambda: decoder.decode((event, client), encode(sent)), Reason.MALFORMED)
+    refused(
+        lambda: decoder.decode(*hexed((event, client, b"\1" + sequence[1:]), encode(sent))),
+        Reason.WRONG_VALUE,
+    )
+    refused(
+        lambda: decoder.decode(*hexed((event, keccak256(b"else"), sequence), encode(sent))),
+        Reason.WRONG_VALUE,
+    )
+    refused(
+        lambda: decoder.decode(*hexed((keccak256(b"Else()"), client, sequence), encode(sent))),
+        Reason.MALFORMED,
+    )
+    refused(lambda: decoder.decode(*hexed((event, client), encode(sent))), Reason.MALFORMED)
 
 
 @pytest.mark.parametrize("is_known", [False, True], ids=["new route", "known route"])
@@ -99,7 +115,7 @@ def test_v4_no_flipped_bit_of_the_data_goes_unseen(is_known):
         for bit in (1, 128):
             decoder = events.PacketEvents()
             if is_known:
-                decoder.decode(topics(sent), data)
+                decoder.decode(*hexed(topics(sent), data))
             mutant = bytearray(data)
             mutant[position] ^= bit
             try:
@@ -110,9 +126,9 @@ def test_v4_no_flipped_bit_of_the_data_goes_unseen(is_known):
                 decoded = None
             if decoded is None or decoded.source_client != sent.source_client:
                 with pytest.raises(Refusal):
-                    decoder.decode(topics(sent), bytes(mutant))
+                    decoder.decode(*hexed(topics(sent), mutant))
             else:
-                assert decoder.decode(topics(decoded), bytes(mutant)) == decoded
+                assert decoder.decode(*hexed(topics(decoded), mutant)) == decoded
 
 
 @pytest.mark.covers("PRF-17")
@@ -122,13 +138,33 @@ def test_cut_lengthened_and_huge_data_is_refused():
         refused(lambda size=size: events.decode_packet(data[:size]), Reason.MALFORMED)
     refused(lambda: events.decode_packet(data + bytes(32)), Reason.MALFORMED)
     decoder = events.PacketEvents()
-    decoder.decode(topics(packet(7)), data)
+    decoder.decode(*hexed(topics(packet(7)), data))
     for longer in (data + bytes(32), data + b"\0"):
-        refused(lambda longer=longer: decoder.decode(topics(packet(7)), longer), Reason.MALFORMED)
-    refused(lambda: events.PacketEvents().decode(topics(packet(7)), bytes(600_000)), Reason.LIMIT)
+        refused(lambda longer=longer: decoder.decode(*hexed(topics(packet(7)), longer)), Reason.MALFORMED)
+    refused(lambda: events.PacketEvents().decode(*hexed(topics(packet(7)), bytes(600_000))), Reason.LIMIT)
     many = bytearray(encode(replace(packet(7), payloads=())))
     many[-32:] = (2**32).to_bytes(32, "big")
     refused(lambda: events.decode_packet(bytes(many)), Reason.LIMIT)
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new route", "known route"])
+def test_text_that_is_no_plain_hexadecimal_is_refused(is_known):
+    """Python's readers of numbers and bytes also take blanks, signs and underscores: a log has none."""
+    sent = packet(7, value=b"v" * 45)
+    named, data = hexed(topics(sent), encode(sent))
+    decoder = events.PacketEvents()
+    for position in range(2, len(data)):
+        if is_known:
+            assert decoder.decode(named, data) == sent
+        for sign in (" ", "_", "+", "x", "g", "\u0661"):
+            bad = data[:position] + sign + data[position + 1 :]
+            refused(lambda bad=bad: decoder.decode(named, bad), Reason.MALFORMED)
+        blanks = data[:position] + "  " + data[position + 2 :]
+        refused(lambda blanks=blanks: decoder.decode(named, blanks), Reason.MALFORMED)
+    refused(lambda: decoder.decode(named, data[2:]), Reason.MALFORMED)
+    for index, topic in enumerate(named):
+        spaced = (*named[:index], topic[:-2] + "  ", *named[index + 1 :])
+        refused(lambda spaced=spaced: decoder.decode(spaced, data), Reason.MALFORMED)
 
 
 def written(batch=3, sequences=(4, 5, 9), indices=b"\0\1\0", acknowledgements=(b"\1", b"error")):

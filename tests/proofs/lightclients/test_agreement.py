@@ -1,13 +1,12 @@
 """Agreement: who counts, who does not, and what may follow a trusted block."""
 
-from dataclasses import replace
-
 import pytest
 import rlp
 
 from proofs import registry
 from proofs.hashing import keccak256, sha256
 from proofs.lightclients.agreement import AgreementParams, advance
+from proofs.records import replace
 from proofs.types import Assurance, BlockRef, ChainId, Height, TrustedState, UntrustedUpdate
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
 from tests.proofs.evm.test_header import made_up

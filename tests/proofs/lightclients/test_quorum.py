@@ -1,12 +1,11 @@
 """Quorum: signatures of known signers over the recomputed hash, and nothing else."""
 
-from dataclasses import replace
-
 import coincurve
 import pytest
 
 from proofs.hashing import sha256
 from proofs.lightclients.quorum import QuorumParams, advance
+from proofs.records import replace
 from proofs.signatures import address_of, sign
 from proofs.types import Assurance, BlockRef, ChainId, Height, UntrustedUpdate
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
