@@ -16,8 +16,8 @@ _POLL_S = 0.05
 _TERM_S = 10.0
 _LOG_TAIL = 2000
 
-_CHILDREN: list["subprocess.Popen[bytes]"] = []
-"""Handles of what this process started: they must live as long, for the processes are left running."""
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
+"""What this process itself started, by process id: only a parent learns when its child has ended."""
 
 
 class ProcessError(Exception):
@@ -51,17 +51,16 @@ def start(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
             )
     except OSError as error:
         raise ProcessError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
-    _CHILDREN.append(process)
+    _CHILDREN[process.pid] = process
     return Started(name=name, pid=process.pid, command=" ".join(command), log=str(log))
 
 
 def alive(process: Started) -> bool:
     """Say whether this process still runs."""
-    try:
-        ended, _ = os.waitpid(process.pid, os.WNOHANG)
-    except ChildProcessError:
-        return _command_line(process.pid) == process.command
-    return ended == 0
+    child = _CHILDREN.get(process.pid)
+    if child is not None:
+        return child.poll() is None
+    return _command_line(process.pid) == process.command
 
 
 def stop(processes: Sequence[Started]) -> None:

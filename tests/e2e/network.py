@@ -128,7 +128,7 @@ class Network:
         """End a gateway as a power cut would."""
         process = self.processes.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
-        os.waitpid(process.pid, 0)
+        processes.stop([process])
 
     async def start(self, name: str) -> None:
         """Start a gateway that was killed, and wait until it is ready."""
