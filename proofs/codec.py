@@ -33,6 +33,12 @@ def _text_hash(text: str) -> bytes:
     return _sha256(text.encode()).digest()
 
 
+@lru_cache(maxsize=1024)
+def _uint64_hash(number: int) -> bytes:
+    """Return sha256 of eight big-endian bytes. Timeouts repeat, hence the cache."""
+    return _sha256(number.to_bytes(8, "big")).digest()
+
+
 def _payload_hash(payload: Payload) -> bytes:
     return _sha256(
         _text_hash(payload.source_port)
@@ -50,7 +56,7 @@ def packet_commitment(packet: Packet) -> bytes:
     itself.
     """
     payloads = _sha256(b"".join(map(_payload_hash, packet.payloads))).digest()
-    timeout = _sha256(packet.timeout_s.to_bytes(8, "big")).digest()
+    timeout = _uint64_hash(packet.timeout_s)
     return _sha256(_VERSION + _text_hash(packet.destination_client) + timeout + payloads).digest()
 
 

@@ -92,7 +92,7 @@ class Peers:
         """
         first = proven[0]
         signing = signing_lane(lane, first.claim)
-        claims = [one.claim for one in proven]
+        claims = tuple([one.claim for one in proven])
         expected = digests(first.at.height, first.time_s, claims)
         gathered = _Round(expected=expected, attestors=self._lanes[signing], own=self._name)
         asking = asyncio.create_task(self._ask_peers(gathered, encode_request(lane, first.at, claims)))

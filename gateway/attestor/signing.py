@@ -10,6 +10,7 @@ signs").
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, assert_never
 
 from adapters.api import Signer
@@ -74,8 +75,12 @@ def client_in_path(claim: Claim) -> ClientId:
             assert_never(claim)
 
 
-def digests(height: Height, time_s: int, claims: Sequence[Claim]) -> Digests:
-    """Return what is signed for these claims, in their order, at this height."""
+@lru_cache(maxsize=4)
+def digests(height: Height, time_s: int, claims: tuple[Claim, ...]) -> Digests:
+    """Return what is signed for these claims, in their order, at this height.
+
+    Remembered for a moment: who signs a list himself also checks the others' signatures over it.
+    """
     return Digests(
         state=attestation.state_digest(attestation.encode_state(height, time_s)),
         packets=attestation.packets_digest(attestation.encode_packets(height, attestation.pairs(claims))),
@@ -101,7 +106,7 @@ class LaneSigners:
         """
         lane, first = self._checked(proven, finalized)
         signer = self._signer(lane)
-        made = digests(first.at.height, first.time_s, [one.claim for one in proven])
+        made = digests(first.at.height, first.time_s, tuple([one.claim for one in proven]))
         await self._log.remember_height(lane, first.at.height, first.time_s, asked_by=asked_by)
         return Signed(
             height=first.at.height,

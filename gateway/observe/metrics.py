@@ -7,9 +7,9 @@ what `/status` says.
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from gateway.observe.stages import StageTimes
 from gateway.views import ChainView, LaneView, Overview
 
-_STAGE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 _REQUEST_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10)
 
 
@@ -22,13 +22,7 @@ class Metrics:
         self.messages = self._counter(
             "messages", "Messages that came into a state.", "source", "destination", "state"
         )
-        self.stage_s = Histogram(
-            "isthmus_message_stage_seconds",
-            "Time that messages spent in a state before they left it.",
-            ("stage", "source", "destination"),
-            buckets=_STAGE_BUCKETS_S,
-            registry=self.registry,
-        )
+        self.stage_s = StageTimes(self.registry)
         self.requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")
         self.request_s = Histogram(
             "isthmus_http_request_seconds",

@@ -3,6 +3,9 @@
 It wraps the real store and changes nothing about it. What it reports is durable: it speaks after the commit.
 """
 
+from collections import Counter
+from itertools import compress
+
 import structlog
 
 from gateway.observe.logs import lane_context
@@ -48,19 +51,20 @@ class ObservedStore:
 
     def _moved(self, lane: Lane, move: Move, since_s: dict[Sequence, tuple[str, float]]) -> None:
         state = move.state.value
+        unknown = (state, move.at_s)
+        left = [since_s.get(sequence, unknown) for sequence in move.sequences]
         entered = 0
-        ends = move.state in ENDS
-        stages = {}
-        for sequence in move.sequences:
-            before, then_s = since_s.get(sequence, (state, move.at_s))
+        for (before, then_s), count in Counter(left).items():
             if before != state:
-                entered += 1
-                if before not in stages:
-                    stages[before] = self._metrics.stage_s.labels(before, lane.source, lane.destination)
-                stages[before].observe(max(0.0, move.at_s - then_s))
-                since_s[sequence] = (state, move.at_s)
-            if ends:
+                entered += count
+                spent_s = max(0.0, move.at_s - then_s)
+                self._metrics.stage_s.observe((before, lane.source, lane.destination), spent_s, count)
+        if move.state in ENDS:
+            for sequence in move.sequences:
                 since_s.pop(sequence, None)
+        elif entered:
+            changed = [before != state for before, _ in left]
+            since_s.update(dict.fromkeys(compress(move.sequences, changed), unknown))
         if entered:
             self._metrics.messages.labels(lane.source, lane.destination, state).inc(entered)
         with lane_context(str(lane)):

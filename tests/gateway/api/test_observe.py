@@ -6,8 +6,10 @@ import sys
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry, Histogram
 
 from gateway.observe.metrics import Metrics
+from gateway.observe.stages import StageTimes
 from gateway.observe.store import ObservedStore
 from proofs.types import Height, Sequence
 from relays.core.types import Changes, Message, Move, State
@@ -106,3 +108,28 @@ def test_log_lines_are_json_on_standard_error_with_lane_and_message():
     first, second = map(json.loads, done.stderr.splitlines())
     assert (first["event"], first["lane"], first["message"], first["count"]) == ("hello", "a->b", "ff00", 3)
     assert (second["event"], second["level"]) == ("from a library", "error")
+
+
+def test_stage_times_are_those_of_a_histogram_that_saw_every_message():
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    buckets = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+    name, labels = "isthmus_message_stage_seconds", ("stage", "source", "destination")
+    histogram = Histogram(name, "Time.", labels, buckets=buckets, registry=theirs)
+    stages = StageTimes(ours)
+    for spent_s, count in ((0.0, 3), (0.05, 1), (0.051, 2), (7.0, 100), (7200.0, 1), (9e9, 4)):
+        stages.observe(("sent", "a", "b"), spent_s, count)
+        for _ in range(count):
+            histogram.labels("sent", "a", "b").observe(spent_s)
+    made, expected = _samples(ours), _samples(theirs)
+    assert len(made) == len(buckets) + 3
+    assert made == pytest.approx(expected)
+
+
+def _samples(registry):
+    """Return (name, labels) -> value of everything in a registry, but the time of creation."""
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if not sample.name.endswith("_created")
+    }
