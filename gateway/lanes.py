@@ -1,4 +1,4 @@
-"""The lanes of one gateway as people call them: short ids, names of chains, and what to say about trust."""
+"""The lanes of one gateway as people call them: short ids, names of chains, keys, what to say about trust."""
 
 import re
 from collections import Counter
@@ -9,6 +9,8 @@ from adapters.api import AdapterPlugin
 from gateway.attestor.peers import LaneAttestors
 from gateway.config.check import unsafe_because
 from gateway.config.schema import Config, LaneConfig
+from gateway.keys.derive import attestor_key
+from gateway.keys.signer import LocalSigner
 from proofs.types import ChainId, Lane
 
 
@@ -33,6 +35,16 @@ class LaneEntry:
         """Return who signs for it."""
         addresses = {one.name: bytes.fromhex(one.address[2:]) for one in self.config.attestors}
         return LaneAttestors(threshold=self.config.threshold, addresses=addresses)
+
+
+def lane_signer(seed: bytes, lane: Lane, config: Config, plugins: Mapping[str, AdapterPlugin]) -> LocalSigner:
+    """Return who signs for this lane with this master seed, between the chains as they are configured."""
+    chains = {chain.id: chain for chain in config.chains}
+    source, destination = [
+        plugins[chain.adapter].store(chain.id, chain.config).address
+        for chain in (chains[lane.source], chains[lane.destination])
+    ]
+    return attestor_key(seed, lane, source, destination)
 
 
 class LaneBook:

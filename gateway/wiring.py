@@ -32,10 +32,9 @@ from gateway.attestor.signing import LaneSigners
 from gateway.config.diagnostics import ConfigError, Findings
 from gateway.config.schema import ChainConfig, Config
 from gateway.control import Control
-from gateway.keys.derive import attestor_key
 from gateway.keys.keystore import Keystore, KeystoreError
 from gateway.keys.signer import LocalSigner
-from gateway.lanes import LaneBook, LaneEntry
+from gateway.lanes import LaneBook, LaneEntry, lane_signer
 from gateway.observe.metrics import Metrics
 from gateway.observe.store import ObservedStore
 from gateway.reader import Reader
@@ -55,7 +54,7 @@ class Keys:
     relayers: Mapping[ChainId, LocalSigner]
     """Who pays on each chain; watched chains are left out."""
     attestors: Mapping[Lane, LocalSigner]
-    """The key of each lane, derived from the master seed."""
+    """The key of each lane, derived from the master seed, for the configured routers."""
 
 
 def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock | None = None) -> "Gateway":
@@ -64,7 +63,7 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
     Raises `ConfigError` when a key cannot be opened or is not the configured one.
     """
     clock = clock or SystemClock()
-    keys = open_keys(config)
+    keys = open_keys(config, plugins)
     book = LaneBook(config, plugins)
     links = {chain.id: _link(chain, plugins[chain.adapter], keys, clock) for chain in config.chains}
     chains = {name: link.chain for name, link in links.items()}
@@ -176,7 +175,7 @@ class Gateway:
         await self._store.close()
 
 
-def open_keys(config: Config) -> Keys:
+def open_keys(config: Config, plugins: Mapping[str, AdapterPlugin]) -> Keys:
     """Return the keys that this configuration names. Raises `ConfigError` for those that are wrong."""
     findings = Findings()
     keystore = Keystore(config.keystore_directory())
@@ -190,13 +189,13 @@ def open_keys(config: Config) -> Keys:
         findings.error("keystore", str(error), f"isthmus signer new NAME --keystore {keystore.directory}")
         raise ConfigError(findings.all()) from error
     seed = opened[config.keystore.master]
-    attestors = {entry.lane(): attestor_key(seed, entry.lane()) for entry in config.lanes}
+    attestors = {entry.lane(): lane_signer(seed, entry.lane(), config, plugins) for entry in config.lanes}
     for index, entry in enumerate(config.lanes):
         ours = next(one.address for one in entry.attestors if one.name == config.gateway.name)
         derived = f"0x{attestors[entry.lane()].address.hex()}"
         if ours.lower() != derived:
             key = f"lanes[{index}].attestors"
-            hint = "another seed, or another client id"
+            hint = "another seed, another client id, or another router on one of its chains"
             findings.error(key, f"our key for this lane is {derived}, got {ours}", hint)
     if findings.failed():
         raise ConfigError(findings.all())

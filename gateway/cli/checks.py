@@ -18,9 +18,9 @@ from adapters.errors import AdapterError
 from adapters.secret import SecretUnavailableError
 from gateway.config.plugins import InstalledAdapters
 from gateway.config.schema import ChainConfig, Config, EndConfig, LaneConfig
-from gateway.keys.derive import attestor_key
 from gateway.keys.keystore import Keystore, KeystoreError
 from gateway.keys.signer import LocalSigner
+from gateway.lanes import lane_signer
 from proofs.types import ChainId
 from relays.runtime.clock import SystemClock
 
@@ -79,12 +79,12 @@ def _keys(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
 
 
 def _attestor_keys(config: Config, seed: bytes | None) -> list[Finding]:
-    findings = []
+    findings, plugins = [], InstalledAdapters()
     for entry in config.lanes:
         ours = next((one for one in entry.attestors if one.name == config.gateway.name), None)
         if ours is None or seed is None:
             continue
-        derived = "0x" + attestor_key(seed, entry.lane()).address.hex()
+        derived = "0x" + lane_signer(seed, entry.lane(), config, plugins).address.hex()
         ok = ours.address.lower() == derived
         detail = f"our key is {derived}" + ("" if ok else f", the configuration says {ours.address}")
         fix = "" if ok else "put our address into every gateway's configuration and the client on chain"

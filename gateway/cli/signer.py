@@ -5,6 +5,7 @@ from the command line, where other users of the machine could read it.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from gateway.keys.api_keys import new_api_key
 from gateway.keys.derive import attestor_key
 from gateway.keys.keystore import Keystore, KeystoreError
 from gateway.keys.signer import LocalSigner, new_key
+from proofs.ids import IdentifierError, parse_chain, parse_evm_address
 from proofs.types import ChainId, ClientId, Lane
 
 app = typer.Typer(help="Keys in the keystore.", no_args_is_help=True, rich_markup_mode=None)
@@ -26,9 +28,14 @@ Directory = Annotated[
     typer.Option("--keystore", envvar="ISTHMUS_KEYSTORE", help="Keystore directory.", show_envvar=True),
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key.")]
-End = Annotated[str, typer.Argument(metavar="CHAIN/CLIENT", help="For example eip155:1/client-0.")]
+End = Annotated[
+    str,
+    typer.Argument(metavar="CHAIN/CLIENT/STORE", help="Chain, client on it, and 0x-address of its router."),
+]
 
 _DEFAULT = Path("data/keystore")
+_END_PARTS = 3
+_STORE = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,64}")
 
 
 @app.command("new")
@@ -67,15 +74,14 @@ def show_attestor(
     keystore: Directory = _DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Print the address with which this gateway attests a lane: what goes into `attestors` and the client."""
-    (chain, client), (other_chain, other_client) = _end(source), _end(destination)
-    lane = Lane(
-        source=ChainId(chain),
-        source_client=ClientId(client),
-        destination=ChainId(other_chain),
-        destination_client=ClientId(other_client),
-    )
-    _print_address(str(lane), attestor_key(_load(keystore, master), lane), as_json=as_json)
+    """Print the address with which this gateway attests a lane: what goes into `attestors` and the client.
+
+    A key belongs to the routers too: after a new deployment it is another one.
+    """
+    (chain, client, store), (other_chain, other_client, other_store) = _end(source), _end(destination)
+    lane = Lane(source=chain, source_client=client, destination=other_chain, destination_client=other_client)
+    signer = attestor_key(_load(keystore, master), lane, store, other_store)
+    _print_address(str(lane), signer, as_json=as_json)
 
 
 @app.command("export")
@@ -140,11 +146,25 @@ def _password(*, confirm: bool) -> str:
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
 
 
-def _end(text: str) -> tuple[str, str]:
-    chain, _, client = text.partition("/")
-    if not chain or not client:
-        raise CliError(f"expected CHAIN/CLIENT, got {text!r}", exit_code=Exit.USAGE)
-    return chain, client
+def _end(text: str) -> tuple[ChainId, ClientId, bytes]:
+    """Return chain, client and raw address of the commitment store."""
+    parts = text.split("/")
+    if len(parts) != _END_PARTS or not all(parts):
+        hint = "for example eip155:1/client-0/0x and 40 digits: the router on that chain"
+        raise CliError(f"expected CHAIN/CLIENT/STORE, got {text!r}", exit_code=Exit.USAGE, hint=hint)
+    name, client, store = parts
+    try:
+        chain = parse_chain(name)
+        address = parse_evm_address(store) if chain.startswith("eip155:") else _hex(store)
+    except IdentifierError as error:
+        raise CliError(f"{text}: {error}", exit_code=Exit.USAGE) from None
+    return chain, ClientId(client), address
+
+
+def _hex(text: str) -> bytes:
+    if not _STORE.fullmatch(text):
+        raise IdentifierError(f"store: expected 0x and pairs of hexadecimal digits, got {text[:80]!r}")
+    return bytes.fromhex(text[2:])
 
 
 def _print_address(name: str, signer: LocalSigner, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from adapters.memory import audit
-from adapters.memory.config import MemoryConfig, chain_spec
+from adapters.memory.config import MemoryConfig, chain_spec, store
 from adapters.memory.transactions import AddClient, Mint
 from adapters.memory.world import MemoryChain, forget, open_chain, validator_addresses
 from gateway.config.load import load_config
@@ -119,12 +119,13 @@ def _chains(world: str, members: tuple[plan.Member, ...]) -> dict[ChainId, Memor
     first, second = _NAMES
     clock = SystemClock()
     chains = {name: open_chain(world, name, chain_spec(_config(world, name)), clock) for name in _NAMES}
+    dev_chains = (_dev_chain(world, first), _dev_chain(world, second))
     for lane in plan.lanes(first, second):
         chains[lane.destination].submit(
             AddClient(
                 client=lane.destination_client,
                 counterparty=lane.source_client,
-                attestors=plan.attestors(members, lane),
+                attestors=plan.attestors(members, lane, dev_chains),
                 threshold=plan.THRESHOLD,
             )
         )
@@ -151,7 +152,8 @@ def _dev_chain(world: str, name: ChainId) -> plan.DevChain:
         "world": config.world,
         "block_time_s": config.block_time_s,
     }
-    return plan.DevChain(id=name, name=_NAMES[name], adapter="memory", config=section)
+    address = store(name, config).address
+    return plan.DevChain(id=name, name=_NAMES[name], adapter="memory", config=section, store=address)
 
 
 def _config(world: str, name: ChainId) -> MemoryConfig:

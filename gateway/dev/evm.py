@@ -19,7 +19,7 @@ from adapters.evm.devnode import DEV_KEYS, DevNodeOptions, find_anvil
 from gateway.dev import place, plan, processes
 from gateway.dev.ready import until_ready
 from gateway.keys.signer import LocalSigner
-from proofs.types import ChainId
+from proofs.types import ChainId, Lane
 from relays.runtime.clock import SystemClock
 
 TOKENS = 1_000_000
@@ -75,11 +75,10 @@ async def _up(directory: Path, binary: Path, tell: Tell, started: list[processes
         for name, key in zip(plan.NAMES, DEV_KEYS, strict=False)
     )
     keys = asyncio.create_task(asyncio.to_thread(plan.write_keys, members))
-    deployments = await asyncio.gather(*[_deploy(node, nodes, members) for node in nodes])
+    deployments = await _contracts(nodes, members)
     tell("contracts on both: router, attestation client (2 of 3), messages, token transfer")
-    chains = tuple(_dev_chain(node, found) for node, found in zip(nodes, deployments, strict=True))
     await keys
-    plan.write_configs(members, (chains[0], chains[1]), unsafe=True)
+    plan.write_configs(members, _dev_chains(nodes, deployments), unsafe=True)
     tell("keys and configuration of three gateways: alpha, beta, gamma")
     started += [_start_gateway(member) for member in members]
     network = place.Network(
@@ -122,24 +121,56 @@ async def _listening(port: int, process: processes.Started) -> None:
     raise processes.ProcessError(f"{process.name} does not listen; it said: {processes.tail(process)!r}")
 
 
-async def _deploy(node: Node, nodes: Sequence[Node], members: tuple[plan.Member, ...]) -> deploy.Deployment:
-    """Deploy to one node and connect it with the other."""
-    (other,) = [each for each in nodes if each.id != node.id]
-    incoming, _ = plan.lanes(other.id, node.id)
-    resources = Resources(clock=SystemClock(), signer=LocalSigner(bytes.fromhex(DEV_KEYS[9])))
-    async with deploy.deployer(node.id, node.url, resources) as sender:
+async def _contracts(nodes: Sequence[Node], members: tuple[plan.Member, ...]) -> list[deploy.Deployment]:
+    """Deploy to both nodes, then connect them: who attests depends on where both routers are."""
+    payers = [member.payer for member in members]
+    pairs = zip(nodes, payers, strict=False)
+    deployments = await asyncio.gather(*[_deploy(node, payer) for node, payer in pairs])
+    chains = _dev_chains(nodes, deployments)
+    first, second = nodes
+    await asyncio.gather(
+        _connect(first, second, deployments[0], plan.attestors(members, _lane(second, first), chains)),
+        _connect(second, first, deployments[1], plan.attestors(members, _lane(first, second), chains)),
+    )
+    return deployments
+
+
+async def _deploy(node: Node, owner: bytes) -> deploy.Deployment:
+    """Deploy to one node, and give the holder of this key its tokens."""
+    async with deploy.deployer(node.id, node.url, _admin()) as sender:
         deployment = await deploy.deploy(sender, node.id)
-        client = deploy.ClientSetup(
-            client=plan.CLIENT,
-            counterparty=plan.CLIENT,
-            counterparty_chain=other.id,
-            attestors=plan.attestors(members, incoming),
-            threshold=plan.THRESHOLD,
-        )
-        await deploy.add_clients(sender, deployment, [client])
-        owner = members[nodes.index(node)].payer
         await deploy.mint(sender, deployment, LocalSigner(owner).address, TOKENS)
     return deployment
+
+
+async def _connect(
+    node: Node, other: Node, deployment: deploy.Deployment, attestors: tuple[bytes, ...]
+) -> None:
+    """Host the light client of the other chain, which believes these attestors."""
+    client = deploy.ClientSetup(
+        client=plan.CLIENT,
+        counterparty=plan.CLIENT,
+        counterparty_chain=other.id,
+        attestors=attestors,
+        threshold=plan.THRESHOLD,
+    )
+    async with deploy.deployer(node.id, node.url, _admin()) as sender:
+        await deploy.add_clients(sender, deployment, [client])
+
+
+def _lane(source: Node, destination: Node) -> Lane:
+    return plan.lanes(source.id, destination.id)[0]
+
+
+def _admin() -> Resources:
+    return Resources(clock=SystemClock(), signer=LocalSigner(bytes.fromhex(DEV_KEYS[9])))
+
+
+def _dev_chains(
+    nodes: Sequence[Node], deployments: Sequence[deploy.Deployment]
+) -> tuple[plan.DevChain, plan.DevChain]:
+    first, second = [_dev_chain(node, found) for node, found in zip(nodes, deployments, strict=True)]
+    return first, second
 
 
 def _dev_chain(node: Node, found: deploy.Deployment) -> plan.DevChain:
@@ -156,6 +187,7 @@ def _dev_chain(node: Node, found: deploy.Deployment) -> plan.DevChain:
             "poll_s": 0.25,
             "in_flight_window": 64,
         },
+        store=bytes.fromhex(found.router[2:]),
     )
 
 

@@ -34,6 +34,8 @@ class DevChain:
     adapter: str
     config: Mapping[str, Any]
     """The adapter's own section."""
+    store: bytes
+    """Raw address of its router: the attestors' keys are bound to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,13 @@ def lanes(first: ChainId, second: ChainId) -> tuple[Lane, Lane]:
     return lane, lane.reverse()
 
 
-def attestors(members: tuple[Member, ...], lane: Lane) -> tuple[bytes, ...]:
-    """Return the addresses, 20 bytes each, with which the gateways sign for a lane."""
-    return tuple([attestor_key(one.master, lane).address for one in members])
+def attestors(
+    members: tuple[Member, ...], lane: Lane, chains: tuple[DevChain, DevChain]
+) -> tuple[bytes, ...]:
+    """Return the addresses, 20 bytes each, with which the gateways sign for a lane between these chains."""
+    stores = {chain.id: chain.store for chain in chains}
+    source, destination = stores[lane.source], stores[lane.destination]
+    return tuple([attestor_key(one.master, lane, source, destination).address for one in members])
 
 
 def write_keys(members: tuple[Member, ...]) -> None:
@@ -130,12 +136,14 @@ def config_text(
     for chain in chains:
         head = {"id": chain.id, "adapter": chain.adapter, "name": chain.name, "signer": f"keystore:{PAYER}"}
         parts += [_section("[[chains]]", head), _section("[chains.config]", chain.config)]
-    parts += [_lane_text(lane, members, unsafe=unsafe) for lane in lanes(chains[0].id, chains[1].id)]
+    parts += [_lane_text(lane, members, chains, unsafe=unsafe) for lane in lanes(chains[0].id, chains[1].id)]
     return "\n".join(parts)
 
 
-def _lane_text(lane: Lane, members: tuple[Member, ...], *, unsafe: bool) -> str:
-    addresses = attestors(members, lane)
+def _lane_text(
+    lane: Lane, members: tuple[Member, ...], chains: tuple[DevChain, DevChain], *, unsafe: bool
+) -> str:
+    addresses = attestors(members, lane, chains)
     named = [
         {"name": one.name, "address": f"0x{address.hex()}"}
         for one, address in zip(members, addresses, strict=True)

@@ -27,6 +27,7 @@ from proofs.hashing import keccak256
 from proofs.types import ChainId, ClientId, Lane, Packet
 from tests.benchmarks.devchain import BenchmarkError, address_of, sign
 from tests.benchmarks.framework import ROOT
+from tests.benchmarks.scripted import ROUTER
 
 PASSWORD = "benchmark password"
 """Of keys that are worth nothing."""
@@ -60,19 +61,20 @@ def lane_between(source: int, destination: int) -> Lane:
     )
 
 
-def attestors_of(lane: Lane, peers: int) -> Attestors:
-    """Return the keys of a lane, the same every time."""
-    keys = [PrivateKey(keccak256(f"{lane} peer {i}".encode())) for i in range(peers)]
-    return Attestors(own=attestor_key(SEED, lane).address, peers=keys)
+def attestors_of(lane: Lane, peers: int, routers: tuple[bytes, bytes] = (ROUTER, ROUTER)) -> Attestors:
+    """Return the keys of a lane between these routers (source's, destination's), the same every time."""
+    return Attestors(own=attestor_key(SEED, lane, *routers).address, peers=peer_keys(lane, peers))
+
+
+def peer_keys(lane: Lane, peers: int) -> list[PrivateKey]:
+    """Return the peers' keys of a lane."""
+    return [PrivateKey(keccak256(f"{lane} peer {i}".encode())) for i in range(peers)]
 
 
 def peer_plans(lane: Lane, peers: int) -> list[dict[str, str]]:
     """Return for each peer its key of each direction, as the mock node takes them."""
     directions = (lane, lane.reverse())
-    return [
-        {str(each): attestors_of(each, peers).peers[i].secret.hex() for each in directions}
-        for i in range(peers)
-    ]
+    return [{str(each): peer_keys(each, peers)[i].secret.hex() for each in directions} for i in range(peers)]
 
 
 @contextmanager
@@ -162,7 +164,9 @@ def write_config(place: Path, lane: Lane, ends: Sequence[End], peers: Sequence[i
         lines += ["[[lanes]]", f"threshold = {need}", "unsafe = true"]
         lines += [f'from = {{ chain = "{each.source}", client = "{each.source_client}" }}']
         lines += [f'to = {{ chain = "{each.destination}", client = "{each.destination_client}" }}']
-        addresses = attestors_of(each, len(peers)).addresses()
+        routers = {f"eip155:{end.number}": end.router for end in ends}
+        between = (routers[each.source], routers[each.destination])
+        addresses = attestors_of(each, len(peers), between).addresses()
         pairs = zip(names, addresses, strict=True)
         shown = [f'{{ name = "{name}", address = "0x{address.hex()}" }}' for name, address in pairs]
         lines += ["attestors = [" + ", ".join(shown) + "]", "takeover_s = 0", ""]

@@ -33,6 +33,10 @@ def seed(name):
     return name.encode().ljust(32, b".")
 
 
+def lane_key(name, lane):
+    return attestor_key(seed(name), lane, ROUTER, ROUTER)
+
+
 def make_keystores(root):
     """One keystore per gateway."""
     for name in NAMES:
@@ -79,8 +83,7 @@ def config_text(name, ports, *, world, takeover_s=0.5, unreachable=()):
         )
     for lane in (LANE, BACK):
         attestors = ", ".join(
-            f'{{ name = "{one}", address = "0x{attestor_key(seed(one), lane).address.hex()}" }}'
-            for one in NAMES
+            f'{{ name = "{one}", address = "0x{lane_key(one, lane).address.hex()}" }}' for one in NAMES
         )
         parts.append(
             f'[[lanes]]\nfrom = {{ chain = "{lane.source}", client = "{lane.source_client}" }}\n'
@@ -161,7 +164,7 @@ async def fleet(keystores: Path, directory: Path, monkeypatch, **changes):
             AddClient(
                 client=lane.destination_client,
                 counterparty=lane.source_client,
-                attestors=tuple(attestor_key(seed(name), lane).address for name in NAMES),
+                attestors=tuple(lane_key(name, lane).address for name in NAMES),
                 threshold=2,
             )
         )

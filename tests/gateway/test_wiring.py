@@ -225,6 +225,17 @@ async def test_a_configured_address_that_is_not_our_key_is_refused_before_any_ne
     assert [one.key for one in caught.value.diagnostics] == ["lanes[0].attestors"]
 
 
+async def test_the_keys_of_one_deployment_are_refused_for_the_next_one_on_the_same_chains(three, tmp_path):
+    ports = {name: number for number, name in enumerate(NAMES, 1)}
+    text = config_text("alpha", ports, world="x")
+    moved = text.replace("threshold = 3\n", f'threshold = 3\nrouter = "0x{"77" * 20}"\n', 1)
+    config, found = parse_config(moved, tmp_path, PLUGINS)
+    assert config is not None, found
+    with pytest.raises(ConfigError, match="another router") as caught:
+        build(config, PLUGINS)
+    assert [one.key for one in caught.value.diagnostics] == ["lanes[0].attestors", "lanes[1].attestors"]
+
+
 async def test_a_wrong_password_is_a_configuration_error(three, tmp_path, monkeypatch):
     monkeypatch.setenv("FLEET_PASSWORD", "something else")
     config, _ = parse_config(

@@ -19,7 +19,7 @@ from proofs.types import BlockRef, Height
 from proofs.verdict import Accepted
 from relays.runtime.clock import SystemClock
 from relays.runtime.ports import AttestorsMissing
-from tests.gateway.attestor.test_signing import acknowledged, proven, sent
+from tests.gateway.attestor.test_signing import STORES, acknowledged, proven, sent
 from tests.gateway.fleet import free_ports
 from tests.gateway.store.samples import BACK, LANE
 
@@ -27,7 +27,7 @@ NAMES = ("alpha", "beta", "gamma", "delta")
 
 
 def key(name, lane=LANE):
-    return attestor_key(name.encode().ljust(32, b"."), lane)
+    return attestor_key(name.encode().ljust(32, b"."), lane, *STORES)
 
 
 class Log:

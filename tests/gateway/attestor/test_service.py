@@ -12,7 +12,7 @@ from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, decode_answer
 from proofs import attestation
 from proofs.records import replace
 from proofs.types import Acknowledged, BlockRef, ChainId, Height, NotReceived, Sent
-from tests.gateway.fleet import LANE, A, B, fleet, key_of, seed, until
+from tests.gateway.fleet import LANE, A, B, fleet, key_of, lane_key, until
 
 
 @pytest.fixture
@@ -50,13 +50,11 @@ async def ask(running, body, *, key=None, content_type=CONTENT_TYPE):
 
 
 async def test_what_is_proven_is_signed_with_the_key_of_the_lane(running, seen):
-    from gateway.keys.derive import attestor_key
-
     packet, at = seen
     signed = await ask(running, encode_request(LANE, at, [Sent(packet=packet)]))
     data = attestation.encode_packets(at.height, attestation.pairs([Sent(packet=packet)]))
     signer = attestation.recover(attestation.packets_digest(data), signed.packet_signature)
-    assert signer == attestor_key(seed("alpha"), LANE).address
+    assert signer == lane_key("alpha", LANE).address
 
 
 async def test_what_is_not_so_is_not_signed(running, seen):

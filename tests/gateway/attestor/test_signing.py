@@ -24,6 +24,7 @@ from proofs.types import (
 from tests.gateway.store.samples import BACK, LANE, message
 
 SEED = bytes(range(32))
+STORES = (b"\x11" * 20, b"\x22" * 20)
 FINAL = Height(100)
 
 
@@ -68,7 +69,7 @@ async def store(tmp_path):
 
 @pytest.fixture
 def signers(store):
-    return LaneSigners({lane: attestor_key(SEED, lane) for lane in (LANE, BACK)}, store)
+    return LaneSigners({lane: attestor_key(SEED, lane, *STORES) for lane in (LANE, BACK)}, store)
 
 
 async def refused(signers, items, code, *, finalized=FINAL):
@@ -85,7 +86,7 @@ async def test_each_kind_is_signed_with_the_key_of_the_lane_that_begins_where_it
     signed = await signers.sign([proven(one) for one in claims], finalized=FINAL, asked_by="self")
     state = attestation.state_digest(attestation.encode_state(Height(50), 1_000))
     packets = attestation.packets_digest(attestation.encode_packets(Height(50), attestation.pairs(claims)))
-    expected = attestor_key(SEED, lane).address
+    expected = attestor_key(SEED, lane, *STORES).address
     assert attestation.recover(state, signed.state_signature) == expected
     assert attestation.recover(packets, signed.packet_signature) == expected
     assert signers.address(lane) == expected
@@ -148,7 +149,7 @@ async def test_a_second_timestamp_for_a_height_is_never_signed_even_after_a_rest
     await store.close()
     again = SqliteStore(tmp_path / "isthmus.db")
     await again.open()
-    restarted = LaneSigners({LANE: attestor_key(SEED, LANE)}, again)
+    restarted = LaneSigners({LANE: attestor_key(SEED, LANE, *STORES)}, again)
     with pytest.raises(TimestampConflictError):
         await restarted.sign([proven(sent(), time_s=999)], finalized=FINAL, asked_by="beta")
     await again.close()

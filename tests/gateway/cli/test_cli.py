@@ -7,6 +7,9 @@ import sys
 import pytest
 
 from gateway.cli.app import TREE
+from gateway.keys.derive import attestor_key
+from gateway.keys.keystore import Keystore
+from proofs.types import ChainId, ClientId, Lane
 from tests.gateway.api.fakes import ADMIN, SENDER, FakeGateway, client
 from tests.gateway.cli.running import ROOT, isthmus, isthmus_beside
 from tests.gateway.page import samples
@@ -208,6 +211,48 @@ def test_keys_are_made_listed_exported_and_restored_without_ever_being_shown(tmp
     restored = isthmus("signer", "restore", "payer", str(tmp_path / "saved.json"), **other)
     assert restored.stdout.strip() == address
     assert isthmus("signer", "new", "payer", **env).returncode == 1
+
+
+ROUTERS = ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x" + "22" * 20)
+
+
+def test_the_address_for_a_lane_is_that_of_the_lane_and_of_both_routers(tmp_path):
+    env = {"ISTHMUS_PASSWORD": "a long password", "ISTHMUS_KEYSTORE": str(tmp_path / "keys")}
+    seed = bytes(range(32))
+    Keystore(tmp_path / "keys").save("master", seed, env["ISTHMUS_PASSWORD"])
+    client = ClientId("client-0")
+    lane = Lane(
+        source=ChainId("eip155:1"),
+        source_client=client,
+        destination=ChainId("memory:b"),
+        destination_client=client,
+    )
+    for moved in ROUTERS:
+        ends = (f"eip155:1/client-0/{ROUTERS[0]}", f"memory:b/client-0/{moved}")
+        key = attestor_key(seed, lane, bytes.fromhex(ROUTERS[0][2:]), bytes.fromhex(moved[2:]))
+        done = isthmus("signer", "attestor", *ends, **env)
+        assert (done.stdout.strip(), done.returncode) == ("0x" + key.address.hex(), 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("eip155:1/client-0", "expected CHAIN/CLIENT/STORE"),
+        ("eip155:1//0x" + "11" * 20, "expected CHAIN/CLIENT/STORE"),
+        (f"eip155:1/client-0/{ROUTERS[0]}/x", "expected CHAIN/CLIENT/STORE"),
+        (f"one/client-0/{ROUTERS[0]}", "CAIP-2"),
+        (f"eip155:1/client-0/{ROUTERS[0].replace('aA', 'Aa')}", "EIP-55"),
+        ("eip155:1/client-0/0x1234", "40 hexadecimal digits"),
+        ("memory:a/client-0/0x123", "hexadecimal digits"),
+        ("memory:a/client-0/1234", "hexadecimal digits"),
+    ],
+)
+def test_an_end_that_names_no_router_is_a_usage_error_before_any_key_is_opened(end, said, tmp_path):
+    good = f"eip155:1/client-0/{ROUTERS[0]}"
+    for ends in ((end, good), (good, end)):
+        done = isthmus("signer", "attestor", *ends, ISTHMUS_KEYSTORE=str(tmp_path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
 
 
 def test_a_password_is_never_taken_from_the_command_line():

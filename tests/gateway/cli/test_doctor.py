@@ -10,6 +10,7 @@ from gateway.keys.signer import new_key
 from tests.gateway.cli.running import isthmus
 
 CHAINS = ("memory:one", "memory:two")
+ROUTER = bytes.fromhex("1571570000000000000000000000000000000001")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def members(tmp_path_factory):
             name=name.partition(":")[2],
             adapter="memory",
             config={"validators": validator_addresses(name, 3), "threshold": 2, "world": "doctor"},
+            store=ROUTER,
         )
         for name in CHAINS
     )
@@ -68,6 +70,16 @@ def test_a_key_that_does_not_open_is_found_and_no_secret_is_printed(members):
     assert ("keystore", "master") in troubles
     for secret in (password, "quite another one", members[0].peer_key, members[0].payer.hex()):
         assert secret not in done.stdout + done.stderr
+
+
+def test_the_keys_of_another_deployment_are_found(members):
+    moved = members[0].directory / "moved.toml"
+    text = members[0].config_file.read_text()
+    moved.write_text(
+        text.replace("threshold = 2\nworld", f'router = "0x{"77" * 20}"\nthreshold = 2\nworld', 1)
+    )
+    troubles, _ = findings(isthmus("doctor", "--config", str(moved), "--json"))
+    assert len([one for check, one in troubles if check == "attestor key"]) == 2
 
 
 def test_a_gateway_does_not_start_without_its_keys_and_says_which(members):

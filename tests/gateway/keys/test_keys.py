@@ -21,12 +21,18 @@ from proofs.types import ChainId, ClientId, Lane
 
 SEED = bytes(range(32))
 PASSWORD = "correct horse"
+HERE, THERE = b"\x11" * 20, b"\x22" * 20
+"""Where the routers are."""
 LANE = Lane(
     source=ChainId("eip155:1"),
     source_client=ClientId("attestations-0"),
     destination=ChainId("eip155:2"),
     destination_client=ClientId("attestations-0"),
 )
+
+
+def lane_address(seed=SEED, lane=LANE, source_store=HERE, destination_store=THERE):
+    return attestor_key(seed, lane, source_store, destination_store).address
 
 
 @pytest.fixture
@@ -76,7 +82,7 @@ def test_an_exported_key_is_restored_elsewhere(tmp_path):
     elsewhere.restore("master", exported, PASSWORD)
     assert elsewhere.load("master", PASSWORD) == SEED
     assert elsewhere.export("master") == exported
-    assert attestor_key(elsewhere.load("master", PASSWORD), LANE).address == attestor_key(SEED, LANE).address
+    assert lane_address(elsewhere.load("master", PASSWORD)) == lane_address()
     with pytest.raises(KeystoreError, match="password is wrong"):
         elsewhere.restore("other", exported, "something else")
     assert elsewhere.names() == ("master",)
@@ -177,24 +183,46 @@ def test_no_text_of_a_signer_holds_its_key():
 
 
 _TEXT = st.text("ab/->:0", max_size=4)
+_STORE = st.binary(min_size=1, max_size=4).map(lambda drawn: bytes(b"ab/0"[each % 4] for each in drawn))
 
 
-@given(st.lists(st.tuples(_TEXT, _TEXT, _TEXT, _TEXT), min_size=2, max_size=2, unique=True))
-def test_two_lanes_never_share_a_key(pairs):
+@given(st.lists(st.tuples(_TEXT, _TEXT, _TEXT, _TEXT, _STORE, _STORE), min_size=2, max_size=2, unique=True))
+def test_two_lanes_and_two_deployments_never_share_a_key(pairs):
     first, second = [
-        attestor_key(SEED, Lane(source=a, source_client=b, destination=c, destination_client=d)).address
-        for a, b, c, d in pairs
+        lane_address(
+            lane=Lane(source=a, source_client=b, destination=c, destination_client=d),
+            source_store=here,
+            destination_store=there,
+        )
+        for a, b, c, d, here, there in pairs
     ]
     assert first != second
 
 
-def test_the_key_of_a_lane_follows_from_the_seed_alone():
-    assert attestor_key(SEED, LANE).address == attestor_key(bytes(range(32)), LANE).address
-    assert attestor_key(SEED, LANE).address.hex() == "28d08a71482e2f2da5a6b7b0565f56d40deb6aeb"
-    assert attestor_key(bytes(32), LANE).address != attestor_key(SEED, LANE).address
-    assert attestor_key(SEED, LANE.reverse()).address != attestor_key(SEED, LANE).address
+def test_the_same_lane_between_other_routers_has_another_key():
+    moved = b"\x33" * 20
+    stores = [
+        (HERE, THERE),
+        (moved, THERE),
+        (HERE, moved),
+        (THERE, HERE),
+        (HERE, HERE),
+        (HERE + b"\0", THERE),
+    ]
+    addresses = {lane_address(source_store=here, destination_store=there) for here, there in stores}
+    assert len(addresses) == len(stores)
+    for here, there in ((b"", THERE), (HERE, b"")):
+        with pytest.raises(ValueError, match="commitment stores"):
+            lane_address(source_store=here, destination_store=there)
+
+
+def test_the_key_of_a_lane_follows_from_the_seed_and_the_deployment_alone():
+    assert lane_address() == lane_address(bytes(range(32)))
+    assert lane_address().hex() == "a02e30ffe53df97ac6fc6e11379c8d9d10d96941"
+    assert lane_address(bytes(32)) != lane_address()
+    assert lane_address(lane=LANE.reverse()) != lane_address()
     with pytest.raises(ValueError, match="32 bytes"):
-        attestor_key(b"short", LANE)
+        lane_address(b"short")
 
 
 def test_an_api_key_is_known_by_its_hash_alone():
