@@ -103,8 +103,16 @@ function check() {
   console.log(`${expected.size} artifacts match their sources`);
 }
 
+/** Runs forge. What it compiles is kept beside the packages, one folder for each checkout, and nothing in the tree. */
 function forge(args) {
-  const env = { ...process.env, NODE_PATH: MODULES, FOUNDRY_DISABLE_NIGHTLY_WARNING: '1' };
+  const place = join(MODULES, '..', 'forge', createHash('sha256').update(HERE).digest('hex').slice(0, 16));
+  const env = {
+    FOUNDRY_OUT: join(place, 'out'),
+    FOUNDRY_CACHE_PATH: join(place, 'cache'),
+    ...process.env,
+    NODE_PATH: MODULES,
+    FOUNDRY_DISABLE_NIGHTLY_WARNING: '1',
+  };
   const remapping = ['--remappings', `${LIBRARY}=${join(MODULES, LIBRARY)}`];
   const run = spawnSync(join(MODULES, '.bin', 'forge'), [...args, ...remapping], { cwd: HERE, env, stdio: 'inherit' });
   if (run.error) throw run.error;

@@ -46,6 +46,8 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
     mapping(bytes32 clientKey => bytes chain) private _chainOf;
     /// @inheritdoc IErc7786Gateway
     mapping(bytes32 receiveId => bytes32) public stored;
+    /// @inheritdoc IErc7786Gateway
+    mapping(bytes32 messageId => bytes32) public undelivered;
 
     constructor(address authority_, IRouter router_) AccessManaged(authority_) {
         router = router_;
@@ -89,13 +91,19 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         bytes memory value = abi.encodePacked(
             FORMAT, gasLimit, deliverBefore, uint8(20), msg.sender, uint8(addr.length), addr, payload
         );
-        uint64 timeout = deliverBefore == 0 ? uint64(block.timestamp) + DEFAULT_TIMEOUT : deliverBefore;
-        uint64 sequence =
-            router.sendPacket(SendRequest(clientId, timeout, Payload(PORT, PORT, VERSION, ENCODING, value)));
         emit MessageSent(
             sendId, InteroperableAddress.formatEvmV1(block.chainid, msg.sender), recipient, payload, 0, attributes
         );
-        emit MessagePosted(_messageId(keccak256(bytes(clientId)), sequence), clientId, sequence);
+        _post(clientId, deliverBefore, value);
+    }
+
+    /// @inheritdoc IErc7786Gateway
+    function resend(bytes32 messageId, string calldata clientId, bytes calldata value) external {
+        bytes32 clientKey = keccak256(bytes(clientId));
+        require(undelivered[messageId] == keccak256(abi.encode(clientKey, value)), NothingToResend(messageId));
+        delete undelivered[messageId];
+        emit MessageResent(messageId);
+        _post(_clientOf[keccak256(abi.encodePacked(_chainOf[clientKey], uint8(0)))], 0, value);
     }
 
     /// @inheritdoc IIbcApp
@@ -112,11 +120,13 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         bytes32 hash = keccak256(packet.ack);
         uint8 outcome = hash == keccak256(DELIVERED) ? 1 : hash == keccak256(STORED) ? 2 : 3;
         emit MessageSettled(_messageId(packet.clientKey, packet.sequence), outcome);
+        if (outcome == 3) _keep(packet);
     }
 
     /// @inheritdoc IIbcApp
     function onTimeoutPacket(PacketCall calldata packet) external onlyRouter {
         emit MessageSettled(_messageId(packet.clientKey, packet.sequence), 4);
+        _keep(packet);
     }
 
     /// @inheritdoc IErc7786Gateway
@@ -142,6 +152,20 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
     function chainOf(string calldata clientId) external view returns (bytes memory) {
         bytes memory chain = _chainOf[keccak256(bytes(clientId))];
         return chain.length == 0 ? chain : abi.encodePacked(chain, uint8(0));
+    }
+
+    function _post(string memory clientId, uint64 deliverBefore, bytes memory value) private {
+        uint64 timeout = deliverBefore == 0 ? uint64(block.timestamp) + DEFAULT_TIMEOUT : deliverBefore;
+        uint64 sequence =
+            router.sendPacket(SendRequest(clientId, timeout, Payload(PORT, PORT, VERSION, ENCODING, value)));
+        emit MessagePosted(_messageId(keccak256(bytes(clientId)), sequence), clientId, sequence);
+    }
+
+    /// Remembers a message that had no effect, unless its own deadline is over.
+    function _keep(PacketCall calldata packet) private {
+        if (bytes8(packet.value[9:17]) != 0) return;
+        undelivered[_messageId(packet.clientKey, packet.sequence)] =
+            keccak256(abi.encode(packet.clientKey, packet.value));
     }
 
     /// The client for the recipient's chain, and the recipient's address there. Takes one spelling only.

@@ -27,6 +27,8 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     event MessageRetried(bytes32 indexed receiveId);
     /// @notice On the source: the message was delivered (1), stored for a retry (2), failed (3) or timed out (4).
     event MessageSettled(bytes32 indexed messageId, uint8 outcome);
+    /// @notice A message that had no effect was posted again, as the message of the `MessagePosted` in the same transaction.
+    event MessageResent(bytes32 indexed messageId);
     event ChainLinked(bytes chain, string clientId);
 
     error ValueNotSupported(uint256 value);
@@ -45,6 +47,7 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     error DeadlinePassed(uint256 deadline);
     error NotEnoughGas(uint256 required, uint256 available);
     error NothingToRetry(bytes32 receiveId);
+    error NothingToResend(bytes32 messageId);
     error RecipientFailed();
 
     /// @notice Links an ERC-7930 chain (an interoperable address without address part) with a client of the router.
@@ -53,6 +56,16 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     /// @notice Tries a stored message again, with all the gas of the call. Anyone may call it; it has one effect, and none
     /// while the router is paused.
     function retry(bytes32 receiveId, StoredMessage calldata message) external;
+
+    /// @notice Posts a message again that provably had no effect (it timed out, or the other gateway failed), over the client that
+    /// its chain is linked to now. Not for messages with `deliverBefore`: their sender wanted them by then or not at all.
+    /// Anyone may call it; it has one effect.
+    /// @param clientId The client over which it went.
+    /// @param value The packet value that it had.
+    function resend(bytes32 messageId, string calldata clientId, bytes calldata value) external;
+
+    /// @notice keccak256(abi.encode(keccak256(client id), packet value)) of a message that can be sent again; zero otherwise.
+    function undelivered(bytes32 messageId) external view returns (bytes32);
 
     /// @notice The client for a chain; empty when not linked.
     function clientOf(bytes calldata chain) external view returns (string memory);

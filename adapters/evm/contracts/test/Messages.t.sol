@@ -309,4 +309,31 @@ contract MessagesTest is World {
         assertEq(a.gateway.chainOf("lane-0"), hex"000100000203ea00", "chain");
         assertEq(bytes(a.gateway.clientOf(hex"000100000203ea00")), "lane-0", "client");
     }
+
+    /// covers CON-04
+    function test_a_malformed_message_and_a_wrong_route_get_the_error_acknowledgement() public {
+        bytes memory good = _send("p", none)[0].payloads[0].value;
+        bytes[5] memory values = [bytes(""), _slice(good, 0, 40), good, good, good];
+        values[2] = bytes.concat(good);
+        values[2][0] = 0x02; // another format
+        values[3] = bytes.concat(good);
+        values[3][38] = 0x15; // a recipient of 21 bytes
+        values[4] = bytes.concat(good);
+        values[4][4] = 0xff; // more gas than the cap
+        for (uint256 i = 0; i < values.length; ++i) {
+            Packet[] memory packets = _send("p", none);
+            packets[0].payloads[0].value = values[i];
+            assertEq(_recvFailing(b, packets), IErc7786Gateway.MalformedMessage.selector, "why");
+        }
+        Packet[] memory wrong = _send("p", none);
+        wrong[0].payloads[0].version = "2";
+        assertEq(_recvFailing(b, wrong), IErc7786Gateway.WrongRoute.selector, "why");
+        b.router.addClient("unlinked", _counterparty("lane-0"), address(b.client));
+        b.clientId = "unlinked";
+        wrong = _send("p", none);
+        wrong[0].destClient = "unlinked";
+        assertEq(_recvFailing(b, wrong), IErc7786Gateway.UnsupportedClient.selector, "why");
+        b.clientId = "lane-7";
+        assertEq(b.app.arrived(), 0, "arrived");
+    }
 }

@@ -143,7 +143,8 @@ contract TransferTest is World {
         packets[0].payloads[0].value = abi.encode(
             FungibleTokenPacketData(_denom(), Strings.toHexString(BOB), Strings.toHexString(BOB), 101, "")
         );
-        _recv(a, packets); // all signers lie: one more than was ever locked
+        // all signers lie: one more than was ever locked
+        assertEq(_recvFailing(a, packets), IIcs20Transfer.NotEnoughEscrow.selector, "why");
         assertEq(token.balanceOf(BOB), 0, "nothing");
         a.router.addClient("lane-1", _counterparty("evil"), address(a.client));
         packets[0].sourceClient = "evil";
@@ -159,7 +160,7 @@ contract TransferTest is World {
         );
         string memory own = a.clientId;
         a.clientId = "lane-1";
-        _recv(a, packets);
+        assertEq(_recvFailing(a, packets), IIcs20Transfer.NotEnoughEscrow.selector, "why");
         a.clientId = own;
         assertEq(token.balanceOf(BOB), 0, "nothing over another lane");
         assertEq(a.transfer.escrowed("lane-0", address(token)), 100, "escrow");
@@ -248,16 +249,25 @@ contract TransferTest is World {
             FungibleTokenPacketData(string.concat("transfer/lane-0/", _upper(address(token))), "s", bob, 1, ""),
             FungibleTokenPacketData(string(new bytes(300)), "s", bob, 1, "")
         ];
+        bytes4[7] memory reasons = [
+            IIcs20Transfer.InvalidAddress.selector,
+            IIcs20Transfer.InvalidAddress.selector,
+            IIcs20Transfer.InvalidAddress.selector,
+            IIcs20Transfer.ZeroAmount.selector,
+            IIcs20Transfer.UnknownDenom.selector,
+            IIcs20Transfer.UnknownDenom.selector,
+            IIcs20Transfer.TextTooLong.selector
+        ];
         for (uint256 i = 0; i < data.length; ++i) {
             Packet[] memory packets = _out(1);
             packets[0].payloads[0].value = abi.encode(data[i]);
-            _recv(b, packets);
-            _ack(a, _one(_restore(packets[0], 1)), _acks(_errorAck(), 1)); // the router stored the error
+            assertEq(_recvFailing(b, packets), reasons[i], "why");
+            _ack(a, _one(_restore(packets[0], 1)), _acks(_errorAck(), 1));
             assertEq(token.balanceOf(address(this)), 1000, "refunded");
         }
         Packet[] memory garbage = _out(1);
         garbage[0].payloads[0].value = hex"1234";
-        _recv(b, garbage);
+        assertEq(_recvFailing(b, garbage), bytes4(0), "garbage");
         (, bool exists) = b.transfer.voucherOf("transfer/lane-7/uatom");
         assertTrue(!exists, "no voucher");
     }
@@ -270,7 +280,7 @@ contract TransferTest is World {
         _recv(b, _out(100));
         assertEq(voucher.balanceOf(BOB), 100, "up to the limit");
         Packet[] memory over = _out(1);
-        _recv(b, over);
+        assertEq(_recvFailing(b, over), IIcs20Transfer.RateLimited.selector, "why");
         assertEq(voucher.totalSupply(), 100, "over the limit");
         _ack(a, over, _acks(_errorAck(), 1));
         assertEq(token.balanceOf(address(this)), 1900, "refunded at home");
@@ -318,7 +328,7 @@ contract TransferTest is World {
     function test_the_wrong_encoding_is_refused() public {
         Packet[] memory packets = _out(1);
         packets[0].payloads[0].encoding = "application/json";
-        _recv(b, packets);
+        assertEq(_recvFailing(b, packets), IIcs20Transfer.WrongRoute.selector, "why");
         (, bool exists) = b.transfer.voucherOf(_denom());
         assertTrue(!exists, "no voucher");
     }

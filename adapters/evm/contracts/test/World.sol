@@ -98,6 +98,18 @@ abstract contract World is Cheats {
         to.router.recvPackets(_recvBatch(to, packets));
     }
 
+    /// Delivers packets of which the first must make its application fail; returns the first four bytes of why.
+    function _recvFailing(Side storage to, Packet[] memory packets) internal returns (bytes4) {
+        vm.recordLogs();
+        _recv(to, packets);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            bool failed = logs[i].topics[0] == IRouter.ApplicationFailed.selector;
+            if (failed) return bytes4(abi.decode(logs[i].data, (bytes32)));
+        }
+        revert False("no application failed");
+    }
+
     function _recvBatch(Side storage to, Packet[] memory packets) internal returns (Batch memory batch) {
         batch = _groups(packets, 0);
         AttestationClient.Pair[] memory pairs = new AttestationClient.Pair[](packets.length);
