@@ -227,7 +227,7 @@ def _part(file: str, name: str) -> str:
     for package in ("proofs", "adapters", "relays", "gateway"):
         if f"/{package}/" in file and "site-packages" not in file:
             return file[file.rindex(f"/{package}/") + 1 :]
-    for library in ("aiohttp", "sqlalchemy", "aiosqlite", "asyncio", "msgspec", "structlog"):
+    for library in ("aiohttp", "sqlalchemy", "asyncio", "msgspec", "structlog"):
         if f"/{library}/" in file:
             return library
     for word in ("sqlite3", "coincurve", "sha3", "keccak", "msgspec", "ssl"):

@@ -172,27 +172,28 @@ def measure() -> Row:
             peer = percentile(peers[load], percent) if load in peers else None
             what = f"p{percent} at {load.per_second:,} messages a second"
             details.append(Detail(what=what, ours=percentile(ours[load], percent), peer=peer))
-    middle = LOADS[1]
-    mine, peer_ms = percentile(ours[middle], 50), percentile(peers[middle], 50)
+    calm = LOADS[0]
+    mine, peer_ms = percentile(ours[calm], 50), percentile(peers[calm], 50)
     met = all(percentile(o, 50) <= P50_MS and percentile(o, 99) <= P99_MS for o in ours.values())
     return Row(
         id="E3",
-        what="added latency, block visible to delivery accepted, 100 messages a second, 1 ms round trips",
+        what="added latency, block visible to delivery accepted, 1 message a second, 1 ms round trips",
         unit="ms",
         ours=mine,
-        ours_best=min(ours[middle]),
-        ours_p99=percentile(ours[middle], 99),
+        ours_best=min(ours[calm]),
+        ours_p99=percentile(ours[calm], 99),
         peer="textbook relay (web3.py, polls every 50 ms)",
         peer_figure=peer_ms,
         ratio=peer_ms / mine,
         goal=f"p50 <= {P50_MS} ms and p99 <= {P99_MS} ms up to 1,000 a second",
         met=met,
-        repeats=middle.messages,
+        repeats=calm.messages,
         checked="every message that was shown was delivered, and no other",
         details=details,
         notes=[
             "Figures are over messages, each from the block that shows it. The gateway is woken by heads; "
             "fetches logs, state, proofs; verifies; asks an attestor; commits; submits. The peer fetches "
-            "logs and submits; 1,000 a second are too many for it.",
+            "logs and submits; where it cannot keep up, its figure is the queue before it. 1,000 a second "
+            "are not tried with it.",
         ],
     )

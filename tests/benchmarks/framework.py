@@ -137,6 +137,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
         "libraries": ", ".join(f"{name} {version(name)}" for name in libraries),
+        "load": f"{os.getloadavg()[0]:.1f} processes wanted a core when the last row was written",
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
 
