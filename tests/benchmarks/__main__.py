@@ -16,7 +16,7 @@ ROWS = {
 
 
 def main(wanted: list[str]) -> int:
-    """Measure, write, and return the exit code. A missed goal is a finding and no failure; a wrong answer raises."""
+    """Measure, write, and return the exit code. A missed goal is a finding; a wrong answer raises."""
     unknown = set(wanted) - set(ROWS)
     if unknown:
         print(f"unknown rows {sorted(unknown)}; there are {', '.join(ROWS)}", file=sys.stderr)
