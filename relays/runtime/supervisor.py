@@ -17,7 +17,7 @@ from relays.runtime.handle import LaneHandle
 from relays.runtime.heads import ChainLink
 from relays.runtime.loop import LaneLoop, StartOver
 from relays.runtime.ports import Attestors, LaneRecord, Store
-from relays.runtime.status import ChainHealth, ChainMode, LaneMode
+from relays.runtime.status import ChainHealth
 
 _log = structlog.get_logger("relays.supervisor")
 
@@ -66,13 +66,6 @@ class Supervisor:
     def chains(self) -> tuple[ChainHealth, ...]:
         """Return how each chain does."""
         return tuple([link.health() for link in self._links.values()])
-
-    def is_ready(self) -> bool:
-        """Say whether every lane runs or waits for a known remedy, and at least one chain could be read."""
-        broken = {LaneMode.FAILED, LaneMode.HALTED, LaneMode.STARTING}
-        return not any(handle.status().mode in broken for handle in self._handles.values()) and any(
-            health.mode is ChainMode.UP for health in self.chains()
-        )
 
     async def _supervise_chain(self, link: ChainLink) -> None:
         """Keep a chain's reader running; an error that nobody expected halts the chain's lanes."""
