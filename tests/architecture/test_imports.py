@@ -15,7 +15,9 @@ PURE_STDLIB = {
     *("abc", "base64", "binascii", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib"),
     *("hmac", "itertools", "json", "math", "operator", "re", "string", "struct", "types", "typing"),
 }
-PURE_LIBRARIES = {"coincurve", "eth_abi", "msgpack", "msgspec", "orjson", "sha3", "typing_extensions"}
+PURE_LIBRARIES = {
+    *("coincurve", "eth_abi", "google", "msgpack", "msgspec", "nacl", "orjson", "sha3", "typing_extensions"),
+}
 PURE_OURS = {"proofs": {"proofs"}, "relays/core": {"proofs", "adapters", "relays"}}
 IMPURE_CALLS = {
     *("open", "print", "input", "exec", "eval", "compile", "__import__", "hash", "breakpoint", "globals"),
