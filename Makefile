@@ -5,12 +5,12 @@
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## two chains, three gateways, messages and tokens both ways, counted from the chains' own state
-	@.ci/env isthmus demo
+demo: ## two chains, three gateways, messages and tokens, counted by the chains' own state (WITH=cosmos adds two)
+	@.ci/env $(if $(filter cosmos,$(WITH)),--with-cosmos) isthmus demo $(if $(WITH),--with $(WITH))
 
 test: ## lint, types, and every test (the contracts' tests included)
 	@.ci/env .ci/check
-	@.ci/env python -m pytest -n 2 --dist loadfile
+	@.ci/env --with-cosmos python -m pytest -n 2 --dist loadfile
 
 check: ## lint, format, types and import lines only
 	@.ci/env --without-nodes .ci/check
@@ -18,8 +18,9 @@ check: ## lint, format, types and import lines only
 bench: ## measure, with peers in the same run; writes docs/benchmarks.json and .md (ONLY=M1 for one row)
 	@.ci/env --with-peers python -m tests.benchmarks $(ONLY)
 
-nodes: ## install the locked node tools (anvil, forge, cast, solc) and show their versions
-	@.ci/env bash -c 'anvil --version && forge --version && cast --version'
+nodes: ## install the locked node tools (anvil, forge, cast, solc), build simd, and show their versions
+	@.ci/env --with-cosmos bash -c 'anvil --version && forge --version && cast --version && \
+	  if [ -n "$$ISTHMUS_SIMD" ]; then echo simd: && "$$ISTHMUS_SIMD" version --long | grep -E "ibc-go/|cosmos-sdk@|cometbft@"; fi'
 
 lock: ## lock the Python packages anew after a change of pyproject.toml (needs uv)
 	@$(LOCK) --output-file requirements/run.lock > /dev/null
