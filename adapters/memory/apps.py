@@ -13,16 +13,17 @@ here.
 """
 
 from adapters.api import SendMessage, SendTransfer
-from adapters.memory import ics20
-from adapters.memory.ics20 import TransferData
 from adapters.memory.state import View
+from proofs.apps import ics20
+from proofs.apps.ics20 import TransferData
 from proofs.codec import ERROR_ACKNOWLEDGEMENT
 from proofs.types import Packet, Payload
+from proofs.verdict import Refusal
 
 MESSAGE_PORT = "erc7786"
-TRANSFER_PORT = "transfer"
+TRANSFER_PORT = ics20.PORT
 MESSAGE_RESULT = b"\x01"
-TRANSFER_RESULT = b'{"result":"AQ=="}'
+TRANSFER_RESULT = ics20.SUCCESS
 FAILING_ACCOUNT = bytes(20)
 """Messages to it fail in the application."""
 
@@ -110,7 +111,7 @@ def _send_transfer(view: View, sender: str, request: SendTransfer) -> Payload:
     if not denom.startswith(f"{TRANSFER_PORT}/{client}/"):
         _move(view, ("escrow", client, denom), request.amount)
     data = TransferData(denom=denom, sender=sender, receiver=request.receiver, amount=request.amount)
-    return _payload(TRANSFER_PORT, "ics20-1", "application/x-solidity-abi", ics20.encode(data))
+    return _payload(TRANSFER_PORT, ics20.VERSION, ics20.ABI, ics20.encode_abi(data))
 
 
 def _receive_transfer(view: View, packet: Packet, data: TransferData) -> bytes:
@@ -139,8 +140,8 @@ def _move(view: View, book: tuple[str, ...], amount: int) -> None:
 
 def _decode_transfer(value: bytes) -> TransferData:
     try:
-        data = ics20.decode(value)
-    except ValueError as error:
+        data = ics20.decode_abi(value)
+    except Refusal as error:
         raise Revert(str(error)) from error
     if not data.amount or not data.denom:
         raise Revert(f"expected a denom and an amount above 0, got {data.denom!r} and {data.amount}")
