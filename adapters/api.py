@@ -5,16 +5,27 @@ has accepted it. Every read of state names the block that it is pinned to. Error
 `adapters.errors` and no others.
 
 The border is twelve obligatory methods in three roles; a chain may play all of them. What only some chains
-can do is a separate one-method ability, declared in the manifest. Two adapters never import each other.
+can do is a separate one-method ability (`adapters.abilities`), declared in the manifest. Two adapters never
+import each other.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NewType, Protocol
 
 from msgspec import Struct
 
+from adapters.abilities import (
+    ClientWatcher,
+    EndpointHealth,
+    EndpointReporter,
+    HeadWatcher,
+    MessageSender,
+    SeenClientUpdate,
+    SendMessage,
+    SendTransfer,
+)
 from proofs.types import (
     Assurance,
     BlockRef,
@@ -30,6 +41,39 @@ from proofs.types import (
     UntrustedUpdate,
 )
 from proofs.types import Sequence as PacketSequence
+
+__all__ = [
+    "AdapterPlugin",
+    "Attested",
+    "Carried",
+    "Chain",
+    "ChainStatus",
+    "ClientView",
+    "ClientWatcher",
+    "Clock",
+    "Delivery",
+    "DestinationChain",
+    "EndpointHealth",
+    "EndpointReporter",
+    "Evidence",
+    "GatewayChain",
+    "HeadWatcher",
+    "Included",
+    "LightClientSpec",
+    "Lost",
+    "MessageSender",
+    "Pending",
+    "Resources",
+    "SeenAcknowledgement",
+    "SeenClientUpdate",
+    "SeenPacket",
+    "SendMessage",
+    "SendTransfer",
+    "Signer",
+    "SourceChain",
+    "SubmissionId",
+    "SubmissionStatus",
+]
 
 SubmissionId = NewType("SubmissionId", str)
 """The chain's own name of a submitted transaction, for example its hash in hex."""
@@ -79,15 +123,33 @@ class Attested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What a chain with a light client of the proven chain judges for itself: headers and proofs."""
+
+    updates: tuple[UntrustedUpdate, ...]
+    """The first is about a block that the hosted client already trusts; the others bring it forward, in
+    order, each from the one before. With one or none the client already knows the proven block."""
+    proofs: UntrustedProofs | None
+    """One for each claim of the delivery, in order; None when there are no claims."""
+    conflict: UntrustedUpdate | None = None
+    """Misbehaviour: another header that the hosted client would accept, at the height of the last update."""
+
+
+Evidence = Attested | Carried
+"""Why the destination believes a delivery: the security of a lane says which of the two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """Proven claims of one kind and one lane, on their way to the chain that must act on them.
 
-    `Sent` claims go to the lane's destination; `Acknowledged` and `NotReceived` go to its source.
+    `Sent` claims go to the lane's destination; `Acknowledged` and `NotReceived` go to its source. A delivery
+    without claims keeps the client alive, or freezes it (`Carried.conflict`): it goes to the destination.
     """
 
     lane: Lane
     proven: tuple[Proven[Claim], ...]
-    attested: Attested
+    evidence: Evidence
     key: str
     """Idempotency key: the same delivery always has the same key."""
 
@@ -124,13 +186,20 @@ class ClientView:
     """A light client as its host chain holds it: what `doctor` compares with the configuration."""
 
     kind: str
-    """`attestations`, ..."""
+    """`attestations`, `07-tendermint`, ..."""
     counterparty: ClientId
     attestors: tuple[bytes, ...]
-    """Addresses, 20 bytes each, in the client's order."""
+    """Addresses, 20 bytes each, in the client's order; empty when the client verifies consensus."""
     threshold: int
     latest_height: Height
+    """The newest block of the other chain that the client trusts."""
     frozen: bool
+    latest_time_s: int = 0
+    """Timestamp of that block, unix seconds; 0 when the client does not say."""
+    trusting_period_s: int = 0
+    """The client is lost when no newer block comes within this time; 0: it does not expire."""
+    ordered: bool = False
+    """The packets of this end are received in order, or not at all (IBC v1)."""
 
 
 class Chain(ABC):
@@ -198,7 +267,10 @@ class DestinationChain(Chain):
 
     @abstractmethod
     async def client(self, client: ClientId, at: BlockRef) -> ClientView:
-        """Return the light client as of block `at`. Raises `Refused` when there is none by that name."""
+        """Return the light client as of block `at`. Raises `Refused` when there is none by that name.
+
+        Where a client is reached through a channel, `client` is the channel's id.
+        """
 
     @abstractmethod
     async def outstanding(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> Sequence[bool]:
@@ -211,7 +283,8 @@ class DestinationChain(Chain):
     async def submit(self, delivery: Delivery) -> SubmissionId:
         """Hand the delivery to the chain, one transaction, and return without waiting for a block.
 
-        Raises `Refused` with the decoded reason when simulation says that it would fail, `Underfunded`.
+        Raises `Refused` with the decoded reason when simulation says that it would fail, or when this kind
+        of evidence is not for this chain, and `Underfunded`.
         """
 
     @abstractmethod
@@ -221,67 +294,6 @@ class DestinationChain(Chain):
 
 class GatewayChain(SourceChain, DestinationChain, ABC):
     """Both roles: what `build` of a plugin returns."""
-
-
-class HeadWatcher(ABC):
-    """Ability `heads`: the chain can wake us."""
-
-    @abstractmethod
-    def heads(self) -> AsyncIterator[None]:
-        """Yield once for each new head, best effort. It only wakes; state is read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointHealth:
-    """What became of one endpoint: shown to people, and asked by `doctor`."""
-
-    name: str
-    usable: bool
-    """False while it cools off, and for good once it is in quarantine."""
-    quarantined_for: str
-    """Code of the lie that it was caught in, empty when it was not."""
-    detail: str
-    """The last error, or the evidence of the lie."""
-
-
-class EndpointReporter(ABC):
-    """Ability `endpoints`: the chain is read through several endpoints, and says how each one does."""
-
-    @abstractmethod
-    def endpoint_health(self) -> Sequence[EndpointHealth]:
-        """Return the state of each endpoint, in configured order; empty before `connect`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendMessage:
-    """An application message to send along a lane (ERC-7786 on EVM)."""
-
-    lane: Lane
-    recipient: str
-    """The recipient on the destination, in the destination chain's own notation."""
-    payload: bytes
-    timeout_s: int
-    """Unix seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendTransfer:
-    """A token transfer to send along a lane (ICS-20)."""
-
-    lane: Lane
-    denom: str
-    amount: int
-    """In the token's smallest unit."""
-    receiver: str
-    timeout_s: int
-
-
-class MessageSender(ABC):
-    """Ability `send`: the adapter can act for an application, with the configured signer."""
-
-    @abstractmethod
-    async def send(self, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[PacketSequence]:
-        """Send and wait until included. Return the sequence of each packet, in order. Raises `Refused`."""
 
 
 class Clock(Protocol):
@@ -298,11 +310,15 @@ class Clock(Protocol):
 
 
 class Signer(Protocol):
-    """One key. Adapters own none."""
+    """One secp256k1 key. Adapters own none."""
 
     @property
     def address(self) -> bytes:
         """20 bytes: the Ethereum-style address of the key."""
+
+    @property
+    def public_key(self) -> bytes:
+        """33 bytes: the compressed public key."""
 
     def sign(self, digest: bytes) -> bytes:
         """Return a 65-byte signature r || s || v (v 27 or 28, low s) over 32 bytes."""
@@ -313,8 +329,13 @@ class Resources:
     """What the host hands to an adapter."""
 
     clock: Clock
-    signer: Signer | None
-    """Pays and signs transactions; None when the chain is only watched."""
+    signers: tuple[Signer, ...] = ()
+    """They pay and sign transactions, each in an order of its own; none when the chain is only watched."""
+
+    @property
+    def signer(self) -> Signer | None:
+        """Return the first signer, or None."""
+        return self.signers[0] if self.signers else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +348,8 @@ class LightClientSpec:
     """The family's frozen params, with the chain's identity in them."""
     assurance: Assurance
     """What an accepted block is worth; below CONSENSUS a lane needs `unsafe = true`."""
+    anchor: BlockRef | None = None
+    """Where trust starts, for families that advance from a configured block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,3 +367,5 @@ class AdapterPlugin:
     """(chain id, config) -> where its commitments live."""
     check: Callable[[Any], Mapping[str, str]]
     """(config) -> {key: what is wrong}. Beyond types; no I/O."""
+    max_attested: int = 256
+    """Claims that one attested delivery to this chain may hold."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.api import AdapterPlugin
 from gateway.attestor.peers import LaneAttestors
 from gateway.config.check import unsafe_because
-from gateway.config.schema import Config, LaneConfig
+from gateway.config.schema import Config, LaneConfig, Security
 from gateway.keys.derive import attestor_key
 from gateway.keys.signer import LocalSigner
 from proofs.types import ChainId, Lane
@@ -29,6 +29,8 @@ class LaneEntry:
 
     def trust(self) -> str:
         """Return what the destination checks, for people."""
+        if self.config.security is Security.LIGHT_CLIENT:
+            return "light client"
         return f"attested {self.config.threshold}-of-{len(self.config.attestors)}"
 
     def attestors(self) -> LaneAttestors:

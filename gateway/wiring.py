@@ -30,7 +30,7 @@ from gateway.attestor.peers import Peers
 from gateway.attestor.service import AttestationService, Source
 from gateway.attestor.signing import LaneSigners
 from gateway.config.diagnostics import ConfigError, Findings
-from gateway.config.schema import ChainConfig, Config
+from gateway.config.schema import ChainConfig, Config, Security
 from gateway.control import Control
 from gateway.keys.keystore import Keystore, KeystoreError
 from gateway.keys.signer import LocalSigner
@@ -51,8 +51,8 @@ from relays.runtime.supervisor import Supervisor
 class Keys:
     """The opened keys of one gateway."""
 
-    relayers: Mapping[ChainId, LocalSigner]
-    """Who pays on each chain; watched chains are left out."""
+    relayers: Mapping[ChainId, tuple[LocalSigner, ...]]
+    """Who pays on each chain; nobody on a chain that is only watched."""
     attestors: Mapping[Lane, LocalSigner]
     """The key of each lane, derived from the master seed, for the configured routers."""
 
@@ -89,7 +89,7 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
         name=config.gateway.name,
         version=_version(),
         chains=config.chains,
-        signer_addresses={chain: signer.address for chain, signer in keys.relayers.items()},
+        signer_addresses={chain: signers[0].address for chain, signers in keys.relayers.items() if signers},
         lanes=book,
         links=links,
         store=store,
@@ -189,8 +189,9 @@ def open_keys(config: Config, plugins: Mapping[str, AdapterPlugin]) -> Keys:
         findings.error("keystore", str(error), f"isthmus signer new NAME --keystore {keystore.directory}")
         raise ConfigError(findings.all()) from error
     seed = opened[config.keystore.master]
-    attestors = {entry.lane(): lane_signer(seed, entry.lane(), config, plugins) for entry in config.lanes}
-    for index, entry in enumerate(config.lanes):
+    attested = [(index, one) for index, one in enumerate(config.lanes) if one.security is Security.ATTESTED]
+    attestors = {one.lane(): lane_signer(seed, one.lane(), config, plugins) for _, one in attested}
+    for index, entry in attested:
         ours = next(one.address for one in entry.attestors if one.name == config.gateway.name)
         derived = f"0x{attestors[entry.lane()].address.hex()}"
         if ours.lower() != derived:
@@ -200,23 +201,19 @@ def open_keys(config: Config, plugins: Mapping[str, AdapterPlugin]) -> Keys:
     if findings.failed():
         raise ConfigError(findings.all())
     signers = {name: LocalSigner(key) for name, key in opened.items() if name != config.keystore.master}
-    relayers = {chain.id: signers[_signer_name(chain)] for chain in config.chains if chain.signer}
+    relayers = {chain.id: tuple([signers[name] for name in chain.signer_names()]) for chain in config.chains}
     return Keys(relayers=relayers, attestors=attestors)
 
 
 def _key_names(config: Config) -> list[str]:
-    names = {_signer_name(chain) for chain in config.chains if chain.signer}
+    names = {name for chain in config.chains for name in chain.signer_names()}
     return sorted({config.keystore.master, *names})
-
-
-def _signer_name(chain: ChainConfig) -> str:
-    return chain.signer.partition(":")[2]
 
 
 def _link(chain: ChainConfig, plugin: AdapterPlugin, keys: Keys, clock: Clock) -> ChainLink:
     """Return a chain with its judge. Nothing is connected yet."""
     adapter: GatewayChain = plugin.build(
-        chain.id, chain.config, Resources(clock=clock, signer=keys.relayers.get(chain.id))
+        chain.id, chain.config, Resources(clock=clock, signers=keys.relayers[chain.id])
     )
     spec = plugin.light_client(chain.id, chain.config)
     return ChainLink(adapter, spec, clock, poll_s=getattr(chain.config, "poll_s", 1.0))

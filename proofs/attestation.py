@@ -86,12 +86,14 @@ def packets_digest(data: bytes) -> bytes:
 
 
 def pairs(claims: Sequence[Claim]) -> tuple[Pair, ...]:
-    """Return what an attestation says about each claim, in order."""
+    """Return what an attestation says of each claim, in order; raise `ValueError` for a channel's packet."""
     return tuple([_pair(claim) for claim in claims])
 
 
 def _pair(claim: Claim) -> Pair:
     packet = claim.packet
+    if packet.channel is not None:
+        raise ValueError(f"attested packet: expected one of IBC v2, got one of {packet.source_client}")
     match claim:
         case Sent():
             path = codec.commitment_path(packet.source_client, packet.sequence)

@@ -1,9 +1,12 @@
-"""What a chain stores about a packet, and under which key: the commitments and paths of IBC v2.
+"""What a chain stores about a packet, and under which key: the commitments and paths of IBC.
 
 Pure hashing of typed data; nothing here says whether a chain really holds a commitment (`proofs.verify`
 does). All integers are hashed as eight big-endian bytes, the timeout included (the prose of ICS-4 says
 little-endian; ibc-go, the Solidity implementation and the test vectors say big). Callers that got a packet
 from outside call `check_packet` first: the other functions take its rules for granted.
+
+The functions named `..._path` and `..._commitment` of client ids are those of IBC v2. Those named `..._key`,
+and all that take a packet, also know the packets of IBC v1 channels (`proofs.channels`).
 
 Implements: ICS-4 v2 (packet and acknowledgement commitments, universal error acknowledgement), ICS-24 v2
 (paths).
@@ -13,9 +16,33 @@ import re
 from functools import lru_cache
 from hashlib import sha256 as _sha256
 
-from proofs import limits
+from proofs import channels, limits
+from proofs.channels import NEVER_S, channel_key, next_receive_key, revision_of
 from proofs.types import ChainId, ClientId, Packet, Payload, Sequence
 from proofs.verdict import Reason, Refusal
+
+__all__ = [
+    "ERROR_ACKNOWLEDGEMENT",
+    "NEVER_S",
+    "RECEIPT_VALUE",
+    "acknowledgement_commitment",
+    "acknowledgement_key",
+    "acknowledgement_path",
+    "acknowledgement_value",
+    "channel_key",
+    "check_acknowledgements",
+    "check_client_id",
+    "check_packet",
+    "commitment_path",
+    "message_id",
+    "next_receive_key",
+    "packet_commitment",
+    "receipt_key",
+    "receipt_path",
+    "revision_of",
+    "sent_key",
+    "timed_out",
+]
 
 ERROR_ACKNOWLEDGEMENT = _sha256(b"UNIVERSAL_ERROR_ACKNOWLEDGEMENT").digest()
 """The one acknowledgement of a packet whose application failed, whatever the number of payloads."""
@@ -55,6 +82,8 @@ def packet_commitment(packet: Packet) -> bytes:
     The sequence and the source client are bound by the path alone, so a verifier always builds the path
     itself.
     """
+    if packet.channel is not None:
+        return channels.packet_commitment(packet, packet.channel)
     payloads = _sha256(b"".join(map(_payload_hash, packet.payloads))).digest()
     timeout = _uint64_hash(packet.timeout_s)
     return _sha256(_VERSION + _text_hash(packet.destination_client) + timeout + payloads).digest()
@@ -79,6 +108,44 @@ def receipt_path(destination_client: ClientId, sequence: Sequence) -> bytes:
 def acknowledgement_path(destination_client: ClientId, sequence: Sequence) -> bytes:
     """Return the ICS-24 v2 key of an acknowledgement commitment on the destination."""
     return destination_client.encode() + b"\x03" + sequence.to_bytes(8, "big")
+
+
+def sent_key(packet: Packet) -> bytes:
+    """Return the key of the packet's commitment on the source."""
+    if packet.channel is not None:
+        return channels.sent_key(packet)
+    return commitment_path(packet.source_client, packet.sequence)
+
+
+def receipt_key(packet: Packet) -> bytes:
+    """Return the key of the packet's receipt on the destination."""
+    if packet.channel is not None:
+        return channels.receipt_key(packet)
+    return receipt_path(packet.destination_client, packet.sequence)
+
+
+def acknowledgement_key(packet: Packet) -> bytes:
+    """Return the key of the commitment of the packet's acknowledgements on the destination."""
+    if packet.channel is not None:
+        return channels.acknowledgement_key(packet)
+    return acknowledgement_path(packet.destination_client, packet.sequence)
+
+
+def acknowledgement_value(packet: Packet, acknowledgements: tuple[bytes, ...]) -> bytes:
+    """Return the 32 bytes that the destination stores for the acknowledgements of this packet."""
+    if packet.channel is not None:
+        return _sha256(acknowledgements[0]).digest()
+    return acknowledgement_commitment(acknowledgements)
+
+
+def timed_out(packet: Packet, *, height: int, revision: int, time_s: int) -> bool:
+    """Say whether the packet may not be received at a destination block of this height and time any more.
+
+    `revision` is that of the destination chain (`revision_of`), `time_s` the block's time rounded down.
+    """
+    if packet.channel is not None:
+        return channels.timed_out(packet.channel, height=height, revision=revision, time_s=time_s)
+    return time_s >= packet.timeout_s
 
 
 def message_id(chain: ChainId, source_client: ClientId, sequence: Sequence) -> bytes:
@@ -117,7 +184,10 @@ def _check_uint64(what: str, value: int) -> None:
 
 
 def check_packet(packet: Packet) -> None:
-    """Check the rules that hold for a packet anywhere (ICS-4 v2); raise `Refusal` naming the broken one."""
+    """Check the rules that hold for a packet anywhere (ICS-4); raise `Refusal` naming the broken one."""
+    if packet.channel is not None:
+        channels.check_packet(packet, packet.channel)
+        return
     _check_uint64("sequence", packet.sequence)
     _check_uint64("timeout_s", packet.timeout_s)
     check_client_id(packet.source_client)
@@ -140,6 +210,9 @@ def check_acknowledgements(packet: Packet, acknowledgements: tuple[bytes, ...]) 
 
     There is one for each payload, none is empty, and the error acknowledgement stands alone.
     """
+    if packet.channel is not None:
+        channels.check_acknowledgements(acknowledgements)
+        return
     if acknowledgements == (ERROR_ACKNOWLEDGEMENT,):
         return
     if len(acknowledgements) != len(packet.payloads):

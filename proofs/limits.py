@@ -83,6 +83,18 @@ MAX_CHAIN_ID = 41
 MAX_LOG_TOPICS = 4
 """The EVM has LOG0 to LOG4."""
 
+MAX_VALIDATORS = 1024
+"""Validators of a CometBFT block. Public chains have 200 at most; each costs a signature (45 microseconds)."""
+
+MAX_LIGHT_BLOCK = 512 * 1024
+"""One CometBFT light block, or one validator set: a validator needs some 220 bytes, 1024 of them 220 KiB."""
+
+MAX_VALIDATOR_POWER = (2**63 - 1) // 8
+"""Voting power of a whole validator set. CometBFT refuses more, so that its 64-bit sums cannot overflow."""
+
+MAX_TENDERMINT_CHAIN_ID = 50
+"""CometBFT's own cap on the name of a chain."""
+
 
 def check_at_most(what: str, actual: int, cap: int) -> None:
     """Return nothing if `actual` is at most `cap`; raise `Refusal(LIMIT)` that names both otherwise."""

@@ -80,15 +80,36 @@ class Payload(Struct, frozen=True, kw_only=True, gc=False):
     value: bytes
 
 
+class Channel(Struct, frozen=True, kw_only=True, gc=False):
+    """What a packet of an IBC v1 channel has beyond one of IBC v2 (ICS-4)."""
+
+    timeout_ns: int
+    """Unix nanoseconds by the destination's clock; 0: no such timeout."""
+    timeout_revision: int
+    timeout_height: Height
+    """Destination height at which it may not be received any more; with revision 0 and height 0: none."""
+    ordered: bool
+    """Packets of this channel are received in the order of their sequences, or not at all."""
+
+
 class Packet(Struct, frozen=True, kw_only=True, gc=False):
-    """The message: an IBC v2 packet (ICS-4 v2)."""
+    """The message: an IBC v2 packet (ICS-4 v2), or one of an IBC v1 channel.
+
+    In a packet of a channel the two clients are the channel ids of the two ends, and the one payload has
+    neither version nor encoding: its value is the packet's data as it was sent.
+    """
 
     sequence: Sequence
     source_client: ClientId
     destination_client: ClientId
     timeout_s: int
-    """Unix seconds; at or after it, by the destination's clock, the packet must not be received."""
+    """Unix seconds; at or after it, by the destination's clock, the packet must not be received.
+
+    Of a channel's packet: its nanoseconds rounded up, or `codec.NEVER_S` when it has no such timeout.
+    """
     payloads: tuple[Payload, ...]
+    channel: Channel | None = None
+    """Set when the packet belongs to an IBC v1 channel."""
 
 
 class Sent(Struct, frozen=True, kw_only=True, gc=False):
@@ -109,6 +130,8 @@ class NotReceived(Struct, frozen=True, kw_only=True, gc=False):
     """The destination's state holds no receipt of this packet, at a time at or past its timeout."""
 
     packet: Packet
+    closed: bool = False
+    """The timeout does not matter: the destination's end of the channel is closed (IBC v1)."""
 
 
 Claim = Sent | Acknowledged | NotReceived
@@ -149,6 +172,8 @@ class UntrustedUpdate:
     """The header in the chain's own encoding; its hash is recomputed."""
     votes: Mapping[str, bytes] = field(default_factory=dict)
     """Signer or endpoint -> signature or block hash, as the family defines."""
+    next_set: bytes = b""
+    """Validators of the next block, in the chain's own encoding, where the family follows a changing set."""
 
 
 class UntrustedProof(Struct, frozen=True, kw_only=True, gc=False):

@@ -38,6 +38,8 @@ class Reason(Enum):
     """A signature is invalid, duplicated, or by a stranger."""
     CONTRADICTION = "contradiction"
     """The evidence contradicts something already trusted: the chain's lanes must halt."""
+    EXPIRED = "expired"
+    """The trusted state is older than its trusting period: trust has to start from a newer anchor."""
     STALE = "stale"
     """The update does not move trust forward."""
 

@@ -69,6 +69,8 @@ def _open(
             f"proofs: expected format {store.format!r}, got {untrusted_proofs.format[:64]!r}",
         )
     limits.check_at_most("claims", len(claims), limits.MAX_CLAIMS)
+    if store.format != "ics23" and any(claim.packet.channel is not None for claim in claims):
+        raise Refusal(Reason.WRONG_CHAIN, f"packet of a channel: expected format ics23, got {store.format}")
     if len(untrusted_proofs.each) != len(claims):
         raise Refusal(
             Reason.INCOMPLETE,
@@ -116,12 +118,23 @@ def _check_claim(lane: Lane, trusted: TrustedState, claim: Claim) -> None:
             codec.check_acknowledgements(packet, claim.acknowledgements)
         case NotReceived():
             side = lane.destination
-            if trusted.time_s < packet.timeout_s:
-                raise Refusal(
-                    Reason.NOT_YET,
-                    f"timeout: expected a block at {packet.timeout_s} or later, got {trusted.time_s}",
-                )
+            _check_timeout(trusted, claim)
         case _:
             assert_never(claim)
     if trusted.block.chain != side:
         raise Refusal(Reason.WRONG_CHAIN, f"block: expected one of {side}, got {trusted.block.chain}")
+
+
+def _check_timeout(trusted: TrustedState, claim: NotReceived) -> None:
+    """Check that the block is at or past the packet's timeout, or that none is needed; raise `Refusal`."""
+    packet, height = claim.packet, trusted.block.height
+    if claim.closed:
+        if packet.channel is None:
+            raise Refusal(Reason.MALFORMED, "closed: expected a packet of a channel, got one of IBC v2")
+        return
+    revision = codec.revision_of(trusted.block.chain)
+    if not codec.timed_out(packet, height=height, revision=revision, time_s=trusted.time_s):
+        raise Refusal(
+            Reason.NOT_YET,
+            f"timeout: expected a block at {packet.timeout_s} or later, got {trusted.time_s} at {height}",
+        )

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from adapters.api import Delivery
 from adapters.errors import Refused
+from adapters.evidence import attested_of
 from adapters.evm.abi import Part, Tail, array, dynamic, encode, selector, struct, uint64s, word
 from proofs import attestation
 from proofs.types import Acknowledged, Claim, ClientId, NotReceived, Packet, Payload, Sent
@@ -54,7 +55,7 @@ def host_client(delivery: Delivery) -> ClientId:
 
 def update_message(delivery: Delivery) -> bytes:
     """Return what the light client's `updateClient` takes: the attested height and time."""
-    attested = delivery.attested
+    attested = attested_of(delivery)
     state = attestation.encode_state(attested.height, attested.time_s)
     return attestation.envelope_evm(state, attested.state_signatures)
 
@@ -86,8 +87,8 @@ def _batch(delivery: Delivery, packets: Sequence[Packet], update: bytes) -> Tail
         [
             dynamic(host_client(delivery)),
             array([_group(route, list(run)) for route, run in runs]),
-            word(delivery.attested.height),
-            dynamic(b"".join(delivery.attested.packet_signatures)),
+            word(attested_of(delivery).height),
+            dynamic(b"".join(attested_of(delivery).packet_signatures)),
             dynamic(update),
         ]
     )

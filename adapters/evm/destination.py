@@ -20,6 +20,7 @@ from adapters.api import (
     SubmissionStatus,
 )
 from adapters.errors import MalformedReply, NoAgreement, Refused
+from adapters.evidence import attested_of
 from adapters.evm.abi import WORD, Answer, selector, word
 from adapters.evm.batches import delivery_call, host_client, update_message
 from adapters.evm.blocks import read_block
@@ -143,7 +144,7 @@ class Destination:
 
         Raises `Refused` when it knows another time for it: such an update would freeze the client.
         """
-        client, attested = host_client(delivery), delivery.attested
+        client, attested = host_client(delivery), attested_of(delivery)
         if client not in self._light_clients:
             latest = await self.endpoints.first(self._latest)
             self._light_clients[client] = (await self.router.info(client, latest)).light_client

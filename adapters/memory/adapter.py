@@ -32,6 +32,7 @@ from adapters.api import (
     SubmissionStatus,
 )
 from adapters.errors import AdapterError, NotYetAvailable, Refused, TransportError
+from adapters.evidence import attested_of
 from adapters.memory import decode, wire
 from adapters.memory.client import Endpoints, Quarantine, Question
 from adapters.memory.config import LIGHT_CLIENT, PROOF_FORMAT, MemoryConfig, chain_spec, light_client, store
@@ -209,7 +210,7 @@ class MemoryAdapter(GatewayChain, HeadWatcher, EndpointReporter, MessageSender):
             Deliver(
                 lane=delivery.lane,
                 claims=tuple([proven.claim for proven in delivery.proven]),
-                attested=delivery.attested,
+                attested=attested_of(delivery),
                 key=delivery.key,
                 relayer=self._sender(),
             )

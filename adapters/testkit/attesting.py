@@ -23,6 +23,11 @@ class Key:
         """The 20-byte address of the key."""
         return address_of(coincurve.PrivateKey(self._secret()).public_key)
 
+    @property
+    def public_key(self) -> bytes:
+        """The 33-byte compressed public key."""
+        return coincurve.PrivateKey(self._secret()).public_key.format(compressed=True)
+
     def sign(self, digest: bytes) -> bytes:
         """Return a 65-byte signature over 32 bytes."""
         return sign(self._secret(), digest)
@@ -45,4 +50,4 @@ def delivery_of(lane: Lane, proven: Sequence[Proven[Claim]], keys: Sequence[Key]
     )
     sequences = ",".join(str(item.claim.packet.sequence) for item in proven)
     key = f"{lane}/{type(proven[0].claim).__name__}/{sequences}"
-    return Delivery(lane=lane, proven=tuple(proven), attested=attested, key=key)
+    return Delivery(lane=lane, proven=tuple(proven), evidence=attested, key=key)

@@ -177,7 +177,7 @@ async def bad_attestation_is_refused(bench: Bench) -> None:
             "too few signatures": delivery_of(lane, proven, KIT_KEYS[: THRESHOLD - 1]),
             "a repeated signature": delivery_of(lane, proven, (KIT_KEYS[0], KIT_KEYS[0])),
             "a stranger's signature": delivery_of(lane, proven, (KIT_KEYS[0], stranger)),
-            "signatures for another list": replace(good, attested=other.attested),
+            "signatures for another list": replace(good, evidence=other.evidence),
         }
         for what, delivery in bad.items():
             await fails_with(Refused, f"delivery with {what}", chain.submit(replace(delivery, key=what)))

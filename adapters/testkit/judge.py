@@ -86,7 +86,7 @@ class Judge:
                 client=KIT_CLIENT, counterparty=subject.client, attestors=addresses, threshold=THRESHOLD
             )
         )
-        resources = Resources(clock=self.kit_clock, signer=Key("isthmus conformance kit, relayer"))
+        resources = Resources(clock=self.kit_clock, signers=(Key("isthmus conformance kit, relayer"),))
         self.kit_chain = chain
         self.kit = MemoryAdapter(KIT_CHAIN, config, resources)
         self._kit_config = config

@@ -66,7 +66,7 @@ def _keys(config: Config) -> tuple[dict[str, bytes], list[Finding]]:
     except SecretUnavailableError as error:
         fix = "set it; see `keystore.password` in the configuration"
         return {}, [Finding(check="keystore", subject="password", ok=False, detail=str(error), fix=fix)]
-    wanted = {config.keystore.master, *(one.signer.partition(":")[2] for one in config.chains if one.signer)}
+    wanted = {config.keystore.master, *(name for one in config.chains for name in one.signer_names())}
     for name in sorted(wanted):
         try:
             keys[name] = keystore.load(name, password)
@@ -94,8 +94,8 @@ def _attestor_keys(config: Config, seed: bytes | None) -> list[Finding]:
 
 
 def _build(config: ChainConfig, keys: dict[str, bytes]) -> GatewayChain | None:
-    key = keys.get(config.signer.partition(":")[2])
-    resources = Resources(clock=SystemClock(), signer=LocalSigner(key) if key else None)
+    found = [LocalSigner(keys[name]) for name in config.signer_names() if name in keys]
+    resources = Resources(clock=SystemClock(), signers=tuple(found))
     try:
         return InstalledAdapters()[config.adapter].build(config.id, config.config, resources)
     except DiscoveryError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from adapters.api import AdapterPlugin
 from gateway.config.diagnostics import Findings, nearest
-from gateway.config.schema import ApiConfig, ChainConfig, LaneConfig, PeerConfig, SelfConfig
+from gateway.config.schema import ApiConfig, ChainConfig, LaneConfig, PeerConfig, Security, SelfConfig
 from proofs.limits import MAX_CLAIMS
 from proofs.types import Assurance
 from relays.core.lane import Limits
@@ -61,6 +61,8 @@ def unsafe_because(
 ) -> str:
     """Return what messages of this lane are not protected from, empty when it is safe."""
     reasons = []
+    if lane.security is Security.LIGHT_CLIENT:
+        return ""
     if lane.threshold == 1:
         reasons.append(f"one key of {len(lane.attestors)} suffices to forge a message")
     for _, chain in chains:
@@ -77,7 +79,7 @@ def _check_chains(parts: Parts, findings: Findings) -> None:
         if count > 1:
             findings.error("chains", f"{count} chains have the id {name}, expected one")
     for index, chain in parts.chains:
-        if chain.signer == f"keystore:{parts.master}":
+        if parts.master in chain.signer_names():
             findings.error(
                 f"chains[{index}].signer", "the master key derives attestor keys and pays for nothing"
             )
@@ -180,6 +182,17 @@ def _check_threshold(threshold: int, attestors: int, key: str, findings: Finding
 
 def _check_attestors(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
     names = [attestor.name for attestor in lane.attestors]
+    if lane.security is Security.LIGHT_CLIENT:
+        if names or lane.threshold:
+            complaint = (
+                f"expected none on a light-client lane, got {len(names)} and threshold {lane.threshold}"
+            )
+            findings.error(f"{key}.attestors", complaint, 'security = "attested" asks for signatures')
+        return
+    if not names:
+        findings.error(f"{key}.attestors", "expected at least 1, got none", 'or security = "light-client"')
+    if lane.threshold < 1:
+        findings.error(f"{key}.threshold", f"expected at least 1, got {lane.threshold}")
     _check_threshold(lane.threshold, len(names), key, findings)
     for name, count in Counter(names).items():
         if count > 1:

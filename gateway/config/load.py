@@ -128,9 +128,7 @@ def _with_own_section(
         converter.findings.error(f"{key}.config.{name}" if name else f"{key}.config", complaint)
     if complaints:
         return BROKEN
-    return ChainConfig(
-        id=chain.id, adapter=chain.adapter, name=chain.name, signer=chain.signer, config=config
-    )
+    return dataclasses.replace(chain, config=config)
 
 
 def _parts(

@@ -102,8 +102,15 @@ class ChainConfig:
     """For people; the id when empty."""
     signer: Annotated[str, Meta(pattern=r"^(keystore:[a-z0-9][a-z0-9._-]{0,63})?$")] = ""
     """`keystore:NAME` of the key that pays for transactions; empty: the chain is only watched."""
+    more_signers: tuple[Annotated[str, Meta(pattern=r"^keystore:[a-z0-9][a-z0-9._-]{0,63}$")], ...] = ()
+    """Further keys that pay, each in an order of its own: deliveries are spread over all of them."""
     config: Any = None
     """The adapter's own section, an instance of its `config_type`."""
+
+    def signer_names(self) -> tuple[str, ...]:
+        """Return the keystore names of the keys that pay; none for a chain that is only watched."""
+        references = (self.signer, *self.more_signers) if self.signer else ()
+        return tuple([reference.partition(":")[2] for reference in references])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +119,7 @@ class EndConfig:
 
     chain: ChainId
     client: Annotated[ClientId, Meta(min_length=1, max_length=64)]
-    """The light client that lives on this chain and tracks the other."""
+    """The light client that lives on this chain and tracks the other; of an IBC v1 channel its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,18 +131,46 @@ class AttestorConfig:
     """Address of its key for this lane (`isthmus signer attestor`)."""
 
 
+class Security(Enum):
+    """Why the destination believes what is delivered to it."""
+
+    ATTESTED = "attested"
+    """A threshold of gateways, each of which verified for itself, signed it."""
+    LIGHT_CLIENT = "light-client"
+    """The destination runs a light client of the source: we carry headers and proofs (IBC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterConfig:
+    """`[lanes.filter]`: which packets this gateway relays; the others are left to somebody else."""
+
+    senders: tuple[str, ...] = ()
+    """Senders of token transfers, in their chain's notation; empty: everybody."""
+    ports: tuple[str, ...] = ()
+    """Source ports (applications); empty: all."""
+    max_memo_bytes: Annotated[int, Meta(ge=0)] = 32_768
+    """Longest memo of a token transfer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneConfig:
     """`[[lanes]]`: one direction, `from` the chain that sends `to` the chain that receives.
 
-    The lane back must be configured too: its attestors sign acknowledgements and timeouts of this one.
+    The lane back must be configured too: acknowledgements and timeouts of this one are proven on it.
     """
 
     source: EndConfig = field(metadata={"key": "from"})
     destination: EndConfig = field(metadata={"key": "to"})
-    threshold: Annotated[int, Meta(ge=1, le=64)]
-    """How many attestors the destination's client asks for."""
-    attestors: Annotated[tuple[AttestorConfig, ...], Meta(min_length=1, max_length=64)]
+    security: Security = Security.ATTESTED
+    threshold: Annotated[int, Meta(ge=0, le=64)] = 0
+    """How many attestors the destination's client asks for; 0 on a `light-client` lane."""
+    attestors: Annotated[tuple[AttestorConfig, ...], Meta(max_length=64)] = ()
+    """Empty on a `light-client` lane."""
+    ordered: bool = False
+    """An IBC v1 channel that delivers in order: one packet that fails holds all those behind it."""
+    batch: Annotated[int, Meta(ge=0, le=1024)] = 0
+    """Messages of one transaction; 0: as many as `[limits]` and the chains allow."""
+    filter: FilterConfig = FilterConfig()
     unsafe: bool = False
     """Allow a threshold of one, or a chain whose consensus is not verified."""
     takeover_s: Annotated[float, Meta(ge=0, le=3600)] = 15.0

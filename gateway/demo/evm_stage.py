@@ -123,7 +123,7 @@ class EvmStage:
 async def open_stage(network: Network, accounts: Mapping[ChainId, str]) -> AsyncIterator[EvmStage]:
     """Yield the ground; `accounts` are the senders' addresses by chain."""
     books = {}
-    resources = Resources(clock=SystemClock(), signer=None)
+    resources = Resources(clock=SystemClock())
     for name, url in network.nodes.items():
         chain, contracts = ChainId(name), network.contracts[name]
         config = EvmConfig(endpoints=(EndpointConfig(name="books", url=url),), router=contracts["router"])

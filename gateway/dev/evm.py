@@ -163,7 +163,7 @@ def _lane(source: Node, destination: Node) -> Lane:
 
 
 def _admin() -> Resources:
-    return Resources(clock=SystemClock(), signer=LocalSigner(bytes.fromhex(DEV_KEYS[9])))
+    return Resources(clock=SystemClock(), signers=(LocalSigner(bytes.fromhex(DEV_KEYS[9])),))
 
 
 def _dev_chains(

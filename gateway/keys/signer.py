@@ -19,7 +19,7 @@ _SIZE = 32
 class LocalSigner:
     """One secp256k1 key."""
 
-    __slots__ = ("_address", "_key")
+    __slots__ = ("_address", "_key", "_public_key")
 
     def __init__(self, key: bytes) -> None:
         """Take a 32-byte big-endian scalar; raise `ValueError`, without the value, when it is none."""
@@ -28,12 +28,19 @@ class LocalSigner:
                 "expected a secp256k1 key of 32 bytes between 1 and the order, got something else"
             )
         self._key = key
-        self._address = signatures.address_of(PrivateKey(key).public_key)
+        public_key = PrivateKey(key).public_key
+        self._address = signatures.address_of(public_key)
+        self._public_key = public_key.format(compressed=True)
 
     @property
     def address(self) -> bytes:
         """Return the 20-byte Ethereum address of the key."""
         return self._address
+
+    @property
+    def public_key(self) -> bytes:
+        """Return the 33-byte compressed public key."""
+        return self._public_key
 
     def sign(self, digest: bytes) -> bytes:
         """Return r || s || v (65 bytes, v 27 or 28, low s) over a 32-byte digest."""

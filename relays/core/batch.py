@@ -6,7 +6,7 @@ Every open message that is on its way is in exactly one batch. Nothing here deci
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from adapters.api import Attested, SubmissionId
+from adapters.api import Evidence, SubmissionId
 from proofs.types import Claim, Height, NotReceived, Proven
 from proofs.types import Sequence as PacketSequence
 from relays.core.types import Leg, State
@@ -39,7 +39,7 @@ class Batch:
     """A finalized block from this time on can tell (set when a packet is too near its timeout to be sent)."""
     proven: tuple[Proven[Claim], ...] = ()
     proven_s: float = 0.0
-    attested: Attested | None = None
+    evidence: Evidence | None = None
     submission: SubmissionId | None = None
     delivered_by: str = ""
     suspect: bool = False
@@ -78,7 +78,7 @@ def reclaimed(batch: Batch, claims: Sequence[Claim], batch_id: int) -> Batch:
         sequences=sequences_of(claims),
         deadline_s=min([claim.packet.timeout_s for claim in claims]),
         proven=(),
-        attested=None,
+        evidence=None,
     )
 
 
@@ -88,7 +88,7 @@ def unproven(batch: Batch) -> Batch:
         batch,
         proven=(),
         proven_s=0.0,
-        attested=None,
+        evidence=None,
         submission=None,
         after_height=_ANY_HEIGHT,
         after_time_s=0,

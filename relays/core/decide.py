@@ -176,10 +176,10 @@ def _submit(state: LaneState, leg: Leg, now_s: float) -> Submit | None:
         return None
     may = _sendable(state, leg, now_s)
     batch = next(filter(may, state.queues.get((leg, Stage.SUBMIT), ())), None)
-    if batch is None or batch.attested is None:
+    if batch is None or batch.evidence is None:
         return None
     delivery = Delivery(
-        lane=state.params.lane, proven=batch.proven, attested=batch.attested, key=_key(state, batch)
+        lane=state.params.lane, proven=batch.proven, evidence=batch.evidence, key=_key(state, batch)
     )
     return Submit(leg=leg, batch=batch, delivery=delivery)
 

@@ -52,7 +52,7 @@ def signed(draft: Draft, event: Signed) -> None:
     """A list has its signatures: it may be submitted."""
     batch = event.step.batch
     draft.done(batch.leg, Stage.ATTEST, batch)
-    ready = replace(batch, attested=event.attested, ready_s=0.0)
+    ready = replace(batch, evidence=event.evidence, ready_s=0.0)
     if batch.leg is Leg.OUT:
         ready = in_state(draft, ready, State.SCHEDULED)
     draft.enter(ready, Stage.SUBMIT)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.api import (
-    Attested,
     ChainStatus,
+    Evidence,
     SeenAcknowledgement,
     SeenPacket,
     SubmissionId,
@@ -92,7 +92,7 @@ class Signed:
 
     at_s: float
     step: Attest
-    attested: Attested
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

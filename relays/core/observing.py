@@ -229,7 +229,7 @@ def _confirm_hint(draft: Draft, batch: Batch) -> None:
             batch,
             ready_s=0.0,
             proven=(),
-            attested=None,
+            evidence=None,
             delivered_by=batch.delivered_by or "other",
             after_height=Height(max(heights, default=0)),
             after_time_s=0,

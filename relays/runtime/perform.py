@@ -64,8 +64,8 @@ async def _perform(world: World, step: Effect) -> Event:
         case Prove():
             return await _prove(world, step)
         case Attest():
-            attested = await world.attestors.attest(world.params.lane, step.batch.proven)
-            return Signed(at_s=world.clock.now_s(), step=step, attested=attested)
+            evidence = await world.attestors.attest(world.params.lane, step.batch.proven)
+            return Signed(at_s=world.clock.now_s(), step=step, evidence=evidence)
         case Submit():
             await world.journal.flushed()
             submission = await _link(world, step).chain.submit(step.delivery)

@@ -190,7 +190,7 @@ class Drive:
                 verdicts = [Accepted(value=proven(claim, at)) for claim in batch.claims]
                 return Judged(at_s=at_s, step=step, verdicts=verdicts)
             case Attest():
-                return Signed(at_s=at_s, step=step, attested=ATTESTED)
+                return Signed(at_s=at_s, step=step, evidence=ATTESTED)
             case Submit(delivery=delivery):
                 name = SubmissionId(f"{delivery.key[:8]}-{len(self.submitted)}")
                 self.submitted[name] = step

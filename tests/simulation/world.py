@@ -38,6 +38,7 @@ class FixedSigner:
 
     def __init__(self, name: str) -> None:
         self.address = name.encode().ljust(20, b"\x00")
+        self.public_key = name.encode().ljust(33, b"\x02")
 
     def sign(self, digest: bytes) -> bytes:
         raise AssertionError("memory chains take no signed transactions")
@@ -108,7 +109,7 @@ class World:
     def start(self, name: str) -> None:
         """Start a gateway's process on its store."""
         gateway = self.gateways[name]
-        resources = Resources(clock=self.clock, signer=FixedSigner(name))
+        resources = Resources(clock=self.clock, signers=(FixedSigner(name),))
         gateway.adapters = {
             chain: MemoryAdapter(chain, config, resources) for chain, config in self.configs.items()
         }

@@ -52,6 +52,12 @@ class DevSigner:
 
         return address_of(coincurve.PrivateKey(self._key()).public_key)
 
+    @property
+    def public_key(self) -> bytes:
+        import coincurve
+
+        return coincurve.PrivateKey(self._key()).public_key.format(compressed=True)
+
     def sign(self, digest: bytes) -> bytes:
         return sign(self._key(), digest)
 
@@ -61,7 +67,7 @@ class DevSigner:
 
 def resources(index: int = 0, clock: object = None) -> Resources:
     """Return resources with a funded signer."""
-    return Resources(clock=clock or WallClock(), signer=DevSigner(index))
+    return Resources(clock=clock or WallClock(), signers=(DevSigner(index),))
 
 
 def config(node: DevNode, deployed: Deployment | None = None, **changes: object) -> EvmConfig:

@@ -53,7 +53,7 @@ class EvmSubject:
     def __init__(self, node: DevNode, clock: ChainClock, deployed: Deployment, operator: Sender) -> None:
         self.manifest = load(Path(adapters.evm.__file__).parent / "manifest.toml")
         self.clock = clock
-        self.resources = Resources(clock=clock, signer=DevSigner(0))
+        self.resources = Resources(clock=clock, signers=(DevSigner(0),))
         endpoints = tuple([EndpointConfig(name=name, url=f"{node.url}/?{name}") for name in _NAMES])
         self.config = config(node, deployed, endpoints=endpoints, request_timeout_s=2.0)
         self.recipient = deployed.sample_app
@@ -140,7 +140,7 @@ async def evm_subject() -> AsyncIterator[EvmSubject]:
         threshold=THRESHOLD,
     )
     with start_anvil(block_time_s=None) as node:
-        operator_resources = Resources(clock=clock, signer=DevSigner(9))
+        operator_resources = Resources(clock=clock, signers=(DevSigner(9),))
         async with deployer(A, node.url, operator_resources, poll_s=0.02) as operator:
             deployed = await deploy(operator, A)
             await add_clients(operator, deployed, [setup])

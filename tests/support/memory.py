@@ -75,7 +75,7 @@ class Bridge:
     def adapter(self, name: ChainId, **changes: object) -> MemoryAdapter:
         """Return a new adapter to one of the chains, not connected."""
         config = config_for(name, **self.changes | changes)
-        chain = ADAPTER.build(name, config, Resources(clock=self.clock, signer=Key(f"relayer {name}")))
+        chain = ADAPTER.build(name, config, Resources(clock=self.clock, signers=(Key(f"relayer {name}"),)))
         assert isinstance(chain, MemoryAdapter)
         return chain
 

@@ -35,7 +35,7 @@ class MemorySubject:
         self.plugin = plugin
         self.manifest = load(Path(adapters.memory.__file__).parent / "manifest.toml")
         self.clock = ManualClock()
-        self.resources = Resources(clock=self.clock, signer=Key("subject's relayer"))
+        self.resources = Resources(clock=self.clock, signers=(Key("subject's relayer"),))
         self.config = MemoryConfig(
             validators=validator_addresses(CHAIN, 4),
             threshold=3,

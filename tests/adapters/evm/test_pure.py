@@ -43,7 +43,7 @@ def delivery(*claims):
     attested = Attested(
         height=7, time_s=99, state_signatures=(b"s" * 65,), packet_signatures=(b"p" * 65, b"q" * 65)
     )
-    return Delivery(lane=LANE, proven=tuple(map(Claimed, claims)), attested=attested, key="k")
+    return Delivery(lane=LANE, proven=tuple(map(Claimed, claims)), evidence=attested, key="k")
 
 
 BATCH = "(string,((string,string,string,string),bytes32[],bytes,bytes)[],uint64,bytes,bytes)"

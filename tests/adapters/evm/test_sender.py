@@ -66,7 +66,7 @@ async def sending(node, signer, *urls, **changes):
         settings = replace(settings, endpoints=endpoints)
     settings = replace(settings, **changes)
     clock = ManualClock()
-    resources = Resources(clock=clock, signer=signer)
+    resources = Resources(clock=clock, signers=(signer,))
     endpoints = open_endpoints(A, settings, resources)
     try:
         await endpoints.connect()

@@ -145,9 +145,9 @@ async def test_a_timeout_proven_at_a_time_before_it_is_refused(bridge) -> None:
 def replace_time(delivery, time_s: int):
     from proofs import attestation
 
-    digest = attestation.state_digest(attestation.encode_state(delivery.attested.height, time_s))
+    digest = attestation.state_digest(attestation.encode_state(delivery.evidence.height, time_s))
     signatures = tuple([key.sign(digest) for key in ATTESTORS[:2]])
-    return replace(delivery, attested=replace(delivery.attested, time_s=time_s, state_signatures=signatures))
+    return replace(delivery, evidence=replace(delivery.evidence, time_s=time_s, state_signatures=signatures))
 
 
 async def test_two_times_for_one_height_freeze_the_client_for_good(bridge) -> None:
@@ -155,7 +155,7 @@ async def test_two_times_for_one_height_freeze_the_client_for_good(bridge) -> No
     at = await bridge.final(A)
     await bridge.adapters[B].submit(await bridge.delivery(LANE, [Sent(packet=packets[0])], at))
     good = await bridge.delivery(LANE, [Sent(packet=packets[1])], at)
-    await bridge.adapters[B].submit(replace_time(good, good.attested.time_s + 1))
+    await bridge.adapters[B].submit(replace_time(good, good.evidence.time_s + 1))
     view = await bridge.adapters[B].client(LANE.destination_client, await bridge.final(B))
     assert view.frozen
     with pytest.raises(Refused, match="frozen"):

@@ -67,7 +67,13 @@ def test_the_reference_names_every_key(kind, section):
     assert {written_key(field) for field in dataclasses.fields(kind)} == set(section)
 
 
-ILLUSTRATED = {(LaneConfig, "unsafe"), (ApiConfig, "keys"), (ChainConfig, "config")}
+ILLUSTRATED = {
+    (LaneConfig, "unsafe"),
+    (LaneConfig, "threshold"),
+    (LaneConfig, "attestors"),
+    (ApiConfig, "keys"),
+    (ChainConfig, "config"),
+}
 """Keys whose default would leave nothing to show."""
 
 
@@ -89,4 +95,6 @@ def as_written(value):
             return str(value)
         case bool() | int() | float() | str():
             return value
+    if dataclasses.is_dataclass(value) and not hasattr(value, "reference"):
+        return {field.name: as_written(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return value.reference if hasattr(value, "reference") else value.value
