@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from proofs.evm.storage import RouterStorage
+from proofs.ibc_store import IbcStore
 from proofs.lightclients import agreement, quorum
 from proofs.memory_tree import MemoryStore
 from proofs.types import Claim, CommitmentStore, TrustedState, UntrustedProof, UntrustedUpdate
@@ -43,7 +44,7 @@ LIGHT_CLIENTS: Mapping[str, LightClient] = MappingProxyType(
 """Name in `UntrustedUpdate.light_client` -> family."""
 
 PROOF_FORMATS: Mapping[str, Callable[[TrustedState, CommitmentStore, tuple[bytes, ...]], OpenStore]] = (
-    MappingProxyType({"evm-storage": RouterStorage, "memory-tree": MemoryStore})
+    MappingProxyType({"evm-storage": RouterStorage, "ics23": IbcStore, "memory-tree": MemoryStore})
 )
 """Name in `CommitmentStore.format` -> opener, which checks the common nodes and raises `Refusal`."""
 
