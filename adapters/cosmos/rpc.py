@@ -1,0 +1,232 @@
+"""CometBFT's JSON-RPC for one endpoint: lists of questions in, typed answers out, few requests.
+
+It bounds what a stranger can do and sorts what goes wrong into `adapters.errors`; why a height cannot be had
+is asked of the node (`/status`), never read out of its words. It judges nothing: what is proven is proven
+elsewhere, what is not is a hint.
+
+Implements: CometBFT 0.38 and 0.39 RPC over HTTP POST with batches; ABCI query codes of the Cosmos SDK.
+"""
+
+import base64
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from adapters.cosmos.wire import (
+    BlockResultsJson,
+    BroadcastJson,
+    CommitResultJson,
+    QueryResponseJson,
+    QueryResultJson,
+    StatusJson,
+    TxJson,
+    TxSearchJson,
+    ValidatorJson,
+    ValidatorsJson,
+    read,
+    said,
+)
+from adapters.errors import AdapterError, MalformedReply, NotYetAvailable, Pruned
+from adapters.jsonrpc import Call, ErrorObject, JsonRpcClient, Reply
+from proofs.limits import MAX_VALIDATORS
+
+T = TypeVar("T")
+
+PAGE = 100
+"""The most that a node puts on one page, of validators as of transactions."""
+
+_MAX_FOUND = 10_000
+_MAX_REQUEST_BYTES = 900_000
+"""Of transactions in one request: nodes refuse bodies of more than 1,000,000 bytes by default."""
+
+_PROBE_KEY = b"nextClientSequence"
+_HEIGHT_CODES = frozenset({("sdk", 18), ("sdk", 26), ("store", 7)})
+"""(codespace, code) by which an application also says that it does not have a height."""
+
+
+class StateQuery(Struct, frozen=True, kw_only=True, gc=False):
+    """One question to the application."""
+
+    path: str
+    """`/store/STORE/key`, or the full name of a gRPC method with a slash before it."""
+    data: bytes
+    """The key, or the encoded request."""
+    prove: bool = False
+
+
+class CometClient(JsonRpcClient):
+    """One endpoint. Every method but `broadcast` and `found` may be repeated freely."""
+
+    async def status(self) -> StatusJson:
+        """Return what the node has. A hint."""
+        [reply] = await self.batch([("status", {})])
+        return read(reply, StatusJson, self._what("status"))
+
+    async def commits(self, heights: Sequence[int]) -> list[CommitResultJson]:
+        """Return headers with their commits, in order. Raises `NotYetAvailable`, `Pruned`."""
+        return await self._at_heights("commit", heights, CommitResultJson)
+
+    async def results(self, heights: Sequence[int]) -> list[BlockResultsJson]:
+        """Return what became of the transactions of these blocks. Raises `NotYetAvailable`, `Pruned`."""
+        found = await self._at_heights("block_results", heights, BlockResultsJson)
+        for height, result in zip(heights, found, strict=True):
+            if result.height != height:
+                raise MalformedReply(f"{self._what('block_results')}: expected {height}, got {result.height}")
+        return found
+
+    async def validators(self, heights: Sequence[int]) -> list[tuple[ValidatorJson, ...]]:
+        """Return the validator set of each height, complete, in the node's order.
+
+        The set of the block after the newest one is there too. Raises `NotYetAvailable`, `Pruned`.
+        """
+        replies = await self.batch([_page_call(height, 1) for height in heights])
+        sets = [await self._page(height, reply) for height, reply in zip(heights, replies, strict=True)]
+        rest = [
+            (index, page) for index, (_, total) in enumerate(sets) for page in range(2, -(-total // PAGE) + 1)
+        ]
+        more = await self.batch([_page_call(heights[index], page) for index, page in rest])
+        for (index, _), reply in zip(rest, more, strict=True):
+            members, total = await self._page(heights[index], reply)
+            if total != sets[index][1]:
+                raise MalformedReply(f"{self._what('validators')}: the total changed to {total}")
+            sets[index][0].extend(members)
+        for height, (members, total) in zip(heights, sets, strict=True):
+            if len(members) != total or len({each.address for each in members}) != total:
+                wanted = f"expected {total} different validators at {height}"
+                raise MalformedReply(f"{self._what('validators')}: {wanted}, got {len(members)}")
+        return [tuple(members) for members, _ in sets]
+
+    async def query(self, queries: Sequence[StateQuery], height: int = 0) -> list[QueryResponseJson]:
+        """Return the application's answers in its state after block `height`; 0 is the newest.
+
+        An answer with a code is an answer. Raises `NotYetAvailable` or `Pruned` when the node does not have
+        that state.
+        """
+        replies = await self.batch([_query_call(query, height) for query in queries])
+        answers = [read(reply, QueryResultJson, self._what("abci_query")).response for reply in replies]
+        for query, answer in zip(queries, answers, strict=True):
+            if height and answer.code and (answer.codespace, answer.code) in _HEIGHT_CODES:
+                await self._check_state(query, height, answer)
+            elif height and not answer.code and answer.height != height:
+                wanted = f"expected the state of {height}"
+                raise MalformedReply(f"{self._what(query.path)}: {wanted}, got that of {answer.height}")
+        return answers
+
+    async def included(self, hashes: Sequence[bytes]) -> list[TxJson | None]:
+        """Return these transactions where the node's index has them, in order. None proves nothing."""
+        calls: list[Call] = [("tx", {"hash": _base64(each), "prove": False}) for each in hashes]
+        found: list[TxJson | None] = []
+        for wanted, reply in zip(hashes, await self.batch(calls), strict=True):
+            if isinstance(reply, ErrorObject):
+                found.append(None)
+                continue
+            transaction = read(reply, TxJson, self._what("tx"))
+            if transaction.hash != wanted:
+                actual = transaction.hash.hex()
+                raise MalformedReply(f"{self._what('tx')}: expected {wanted.hex()}, got {actual}")
+            found.append(transaction)
+        return found
+
+    async def found(self, query: str) -> list[TxJson]:
+        """Return all transactions that match, by height. What the index lacks is missing: a hint.
+
+        Raises `MalformedReply` when there are more than 10,000, or when the node has no index.
+        """
+        transactions: list[TxJson] = []
+        while True:
+            page = len(transactions) // PAGE + 1
+            where = {"query": query, "prove": False, "page": str(page), "per_page": str(PAGE)}
+            [reply] = await self.batch([("tx_search", {**where, "order_by": "asc"})])
+            found = read(reply, TxSearchJson, self._what("tx_search"))
+            transactions += found.txs or []
+            if found.total_count > _MAX_FOUND:
+                raise MalformedReply(f"{self._what('tx_search')}: more than {_MAX_FOUND} match {query!r}")
+            if len(transactions) >= found.total_count or len(found.txs or []) < PAGE:
+                return transactions
+
+    async def broadcast(self, transactions: Sequence[bytes]) -> list[BroadcastJson | ErrorObject]:
+        """Hand transactions to the mempool in this order; return what its check says of each.
+
+        An error means that the node did not say: the transaction may be known already, or have no room.
+        """
+        answers: list[BroadcastJson | ErrorObject] = []
+        for part in _by_size(transactions):
+            for reply in await self.batch([("broadcast_tx_sync", {"tx": _base64(each)}) for each in part]):
+                if isinstance(reply, ErrorObject):
+                    answers.append(reply)
+                else:
+                    answers.append(read(reply, BroadcastJson, self._what("broadcast")))
+        return answers
+
+    async def _at_heights(self, method: str, heights: Sequence[int], kind: type[T]) -> list[T]:
+        replies = await self.batch([(method, {"height": str(height)}) for height in heights])
+        found = []
+        for height, reply in zip(heights, replies, strict=True):
+            if isinstance(reply, ErrorObject) or bytes(reply) == b"null":
+                raise await self._absent(method, height, reply)
+            found.append(read(reply, kind, self._what(method)))
+        return found
+
+    async def _page(self, height: int, reply: Reply) -> tuple[list[ValidatorJson], int]:
+        if isinstance(reply, ErrorObject):
+            raise await self._absent("validators", height, reply)
+        page = read(reply, ValidatorsJson, self._what("validators"))
+        members = page.validators or []
+        if page.block_height != height or page.count != len(members) or len(members) > PAGE:
+            wanted = f"expected a page of {page.count} at {height}"
+            got = f"got {len(members)} at {page.block_height}"
+            raise MalformedReply(f"{self._what('validators')}: {wanted}, {got}")
+        if not 0 < page.total <= MAX_VALIDATORS:
+            wanted = f"expected 1 to {MAX_VALIDATORS} in all"
+            raise MalformedReply(f"{self._what('validators')}: {wanted}, got {page.total}")
+        return members, page.total
+
+    async def _absent(self, method: str, height: int, reply: Reply) -> AdapterError:
+        """Return why a height was not answered, by what the node has."""
+        detail = said(reply) if isinstance(reply, ErrorObject) else "null"
+        return await self._out_of_reach(method, height, detail)
+
+    async def _out_of_reach(self, what: str, height: int, detail: str) -> AdapterError:
+        sync = (await self.status()).sync_info
+        has = f"it has {sync.earliest_block_height} to {sync.latest_block_height}"
+        told = f"{self._what(what)}: height {height}: {has}: {detail}"
+        return NotYetAvailable(told) if height > sync.latest_block_height else Pruned(told)
+
+    async def _check_state(self, query: StateQuery, height: int, answer: QueryResponseJson) -> None:
+        """Raise when a refusal means that the node does not have the state, not that the question is bad."""
+        if (answer.codespace, answer.code) == ("sdk", 18):
+            probe = StateQuery(path="/store/ibc/key", data=_PROBE_KEY, prove=True)
+            [reply] = await self.batch([_query_call(probe, height)])
+            if read(reply, QueryResultJson, self._what("abci_query")).response.code == 0:
+                return
+        raise await self._out_of_reach(query.path, height, answer.log[:200])
+
+    def _what(self, method: str) -> str:
+        return f"endpoint {self.name}: {method}"
+
+
+def _page_call(height: int, page: int) -> Call:
+    return "validators", {"height": str(height), "page": str(page), "per_page": str(PAGE)}
+
+
+def _query_call(query: StateQuery, height: int) -> Call:
+    parameters: dict[str, Any] = {"path": query.path, "data": query.data.hex(), "prove": query.prove}
+    return "abci_query", {**parameters, "height": str(height)}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _by_size(transactions: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Cut a list so that each part fits into one request, or is a single transaction."""
+    start, size = 0, 0
+    for index, each in enumerate(transactions):
+        length = len(each) * 4 // 3 + 200
+        if index > start and size + length > _MAX_REQUEST_BYTES:
+            yield transactions[start:index]
+            start, size = index, 0
+        size += length
+    if transactions:
+        yield transactions[start:]
