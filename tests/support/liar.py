@@ -60,7 +60,8 @@ class Liar:
 
     async def _forward(self, many: list[dict]) -> list[dict]:
         async with aiohttp.ClientSession() as session, session.post(self.upstream, json=many) as response:
-            answers = {answer["id"]: answer for answer in orjson.loads(await response.read())}
+            said = orjson.loads(await response.read())  # CometBFT answers a list of one without the list
+            answers = {answer["id"]: answer for answer in (said if isinstance(said, list) else [said])}
             return [answers[each["id"]] for each in many]
 
     def _spoil(self, call: dict, answer: dict) -> dict:
