@@ -7,9 +7,11 @@ are not handled.
 ERC-7930 leaves the inside of an address to profiles by namespace (CAIP-350). `eip155` is one of its
 published ones. Those marked experimental are ours until one is published, with chain types from the top of
 the range; they carry reference and address as the text that CAIP-2 and CAIP-10 use (the memory chain: 20
-address bytes).
+address bytes). Of a Cosmos chain that text is Bech32: it names the prefix, which raw bytes would lose, and
+contracts can pass it on without computing it.
 
-Implements: CAIP-2, CAIP-10, ERC-55, ERC-7930 version 1, ERC-7828 (raw addresses), CAIP-350 for eip155.
+Implements: CAIP-2, CAIP-10, ERC-55, BIP-173 (for cosmos), ERC-7930 version 1, ERC-7828 (raw addresses),
+CAIP-350 for eip155.
 """
 
 import re
@@ -17,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from proofs import bech32
 from proofs.hashing import keccak256
 from proofs.types import ChainId
 
@@ -76,13 +79,15 @@ def parse_chain(text: str) -> ChainId:
 
 
 def parse_account(text: str) -> Account:
-    """Return a CAIP-10 account after checking its form; for eip155 also the address."""
+    """Return a CAIP-10 account after checking its form; for eip155 and cosmos also the address."""
     match = _ACCOUNT.fullmatch(text)
     if match is None:
         raise IdentifierError(f"account: expected chain:address (CAIP-10), got {text[:200]!r}")
     chain = parse_chain(match[1])
     if chain.startswith("eip155:"):
         parse_evm_address(match[2])
+    if chain.startswith("cosmos:"):
+        _bech32_to_bytes(match[2])
     return Account(chain=chain, address=match[2])
 
 
@@ -132,6 +137,20 @@ def _bytes_to_text(data: bytes) -> str:
     return data.decode("ascii")
 
 
+def _bech32_to_bytes(text: str) -> bytes:
+    try:
+        bech32.decode(text)
+    except bech32.Bech32Error as error:
+        raise IdentifierError(f"address: expected Bech32, got {text[:100]!r}: {error}") from error
+    return text.encode()
+
+
+def _bytes_to_bech32(data: bytes) -> str:
+    text = _bytes_to_text(data)
+    _bech32_to_bytes(text)
+    return text
+
+
 def _experimental(chain_type: int) -> Profile:
     return Profile(
         chain_type=chain_type,
@@ -161,7 +180,14 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             address_to_bytes=parse_evm_address,
             address_to_text=format_evm_address,
         ),
-        "cosmos": _experimental(0xFF01),
+        "cosmos": Profile(
+            chain_type=0xFF01,
+            experimental=True,
+            reference_to_bytes=_text_to_bytes,
+            reference_to_text=_bytes_to_text,
+            address_to_bytes=_bech32_to_bytes,
+            address_to_text=_bytes_to_bech32,
+        ),
         "polkadot": _experimental(0xFF02),
         "fabric": _experimental(0xFF03),
     }

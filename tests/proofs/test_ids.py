@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs import ids
+from proofs import bech32, ids
 from proofs.ids import Account, IdentifierError, InteropAddress
 from proofs.types import ChainId
 
 ADDRESS = bytes.fromhex("d8da6bf26964af9d7eed9e03e53415d37aa96045")
+COSMOS = b"cosmos1qqqsyqcyq5rqwzqfpg9scrgwpugpzysnrk363e"
 TEXT = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 
 KNOWN = [
@@ -16,7 +17,9 @@ KNOWN = [
     ("eip155:31337", ADDRESS, "0001000002" + "7a69" + "14d8da6bf26964af9d7eed9e03e53415d37aa96045"),
     ("eip155:1", b"", "000100000101" + "00"),
     ("memory:a", ADDRESS, "0001ff00" + "0161" + "14d8da6bf26964af9d7eed9e03e53415d37aa96045"),
-    ("cosmos:hub-4", b"cosmos1abc", "0001ff01" + "05" + b"hub-4".hex() + "0a" + b"cosmos1abc".hex()),
+    ("cosmos:hub-4", COSMOS, "0001ff01" + "05" + b"hub-4".hex() + "2d" + COSMOS.hex()),
+    ("cosmos:hub-4", b"", "0001ff01" + "05" + b"hub-4".hex() + "00"),
+    ("fabric:f", b"peer.a", "0001ff03" + "0166" + "06" + b"peer.a".hex()),
 ]
 
 
@@ -43,8 +46,13 @@ interops = st.one_of(
     ),
     st.builds(
         InteropAddress,
-        chain=st.from_regex(r"(cosmos|polkadot|fabric):[-_a-zA-Z0-9]{1,32}", fullmatch=True).map(ChainId),
+        chain=st.from_regex(r"(polkadot|fabric):[-_a-zA-Z0-9]{1,32}", fullmatch=True).map(ChainId),
         address=st.text(alphabet="abcxyz0189", max_size=60).map(str.encode),
+    ),
+    st.builds(
+        InteropAddress,
+        chain=st.from_regex(r"cosmos:[-_a-zA-Z0-9]{1,32}", fullmatch=True).map(ChainId),
+        address=st.binary(max_size=32).map(lambda data: bech32.encode("osmo", data).encode()),
     ),
 )
 
@@ -125,7 +133,8 @@ def test_accounts_are_parsed_and_printed():
     account = ids.parse_account(f"eip155:1:{TEXT}")
     assert account == Account(chain=ChainId("eip155:1"), address=TEXT)
     assert str(account) == f"eip155:1:{TEXT}"
-    assert ids.parse_account("cosmos:hub-4:cosmos1abc").address == "cosmos1abc"
+    assert ids.parse_account(f"cosmos:hub-4:{COSMOS.decode()}").address == COSMOS.decode()
+    assert ids.parse_account("fabric:f:peer.a").address == "peer.a"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +144,10 @@ def test_accounts_are_parsed_and_printed():
         f"eip155:1:{TEXT[:-1]}",
         f"eip155:1:{TEXT.replace('d8dA', 'd8DA')}",
         "cosmos:hub:a b",
+        "cosmos:hub-4:cosmos1abc",
+        f"cosmos:hub-4:{COSMOS.decode().upper()}",
+        f"cosmos:hub-4:{COSMOS.decode()[:-1]}q",
+        "fabric:f:a b",
         ":1:a",
     ],
 )
@@ -167,8 +180,11 @@ def test_what_has_no_bytes_is_refused():
     for chain, address in (
         ("solana:1", b"a"),
         ("eip155:1", b"short"),
+        ("fabric:hub", b"\xff"),
+        ("fabric:hub", b"a" * 256),
         ("cosmos:hub", b"\xff"),
-        ("cosmos:hub", b"a" * 256),
+        ("cosmos:hub", bytes(20)),
+        ("cosmos:hub", COSMOS.replace(b"q", b"p")),
     ):
         with pytest.raises(IdentifierError):
             ids.encode_interop(InteropAddress(chain=ChainId(chain), address=address))

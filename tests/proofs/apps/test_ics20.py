@@ -185,3 +185,27 @@ def test_what_is_no_transfer_is_none_and_what_cannot_be_read_is_refused() -> Non
     ):
         with pytest.raises(Refusal):
             decode_transfer(bad)
+
+
+def test_escrow_accounts_and_vouchers_are_those_of_ibc_go() -> None:
+    assert ics20.escrow_address("transfer", "channel-0").hex() == "ed23c6f4443f49c4b08f856350a5d2c65a203235"
+    assert (
+        ics20.escrow_address("transfer", "attestations-0").hex() == "4c745b6ad397f15e9032bb0b6d4cd7c2a54ba101"
+    )
+    assert ics20.voucher_denom(ics20.received_denom("channel-0", "uatom")) == (
+        "ibc/27394FB092D2ECCD56123C74F36E4C1F926001CEADA9CA97EA622B25F41E5EB2"
+    )
+    token = ics20.received_denom("attestations-0", "0x8754032ac7966a909e2e753308df56bb08dabd69")
+    assert token == "transfer/attestations-0/0x8754032ac7966a909e2e753308df56bb08dabd69"
+    assert ics20.voucher_denom(token) == (
+        "ibc/9D55A5834455B0DB472A8F0A5AFD876B653EA81880196EF11F7A0EFE06BD4A28"
+    )
+
+
+def test_json_and_protobuf_that_ibc_go_wrote_are_read() -> None:
+    written = b'{"denom":"a\\u003cb\\u003e\\u0026\\u2028","amount":"1","sender":"cosmos1s","receiver":"0xab"}'
+    found = decode_transfer(payload(written, ics20.JSON, ics20.VERSION))
+    assert found == TransferData(denom="a<b>&\u2028", amount=1, sender="cosmos1s", receiver="0xab")
+    written = bytes.fromhex("0a057561746f6d1201371a08636f736d6f7331732204307861622a016d")
+    found = decode_transfer(payload(written, ics20.PROTOBUF, ics20.VERSION))
+    assert found == TransferData(denom="uatom", amount=7, sender="cosmos1s", receiver="0xab", memo="m")
