@@ -84,7 +84,7 @@ MAX_LOG_TOPICS = 4
 """The EVM has LOG0 to LOG4."""
 
 MAX_VALIDATORS = 1024
-"""Validators of a CometBFT block. Public chains have 200 at most; each costs a signature (45 microseconds)."""
+"""Validators of a CometBFT block. Public chains have 200 at most; each vote costs 45 microseconds."""
 
 MAX_LIGHT_BLOCK = 512 * 1024
 """One CometBFT light block, or one validator set: a validator needs some 220 bytes, 1024 of them 220 KiB."""

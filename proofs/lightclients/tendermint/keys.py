@@ -1,0 +1,74 @@
+"""Validators' keys: addresses, and signatures over votes.
+
+Stricter than CometBFT where the library is: libsodium refuses points of small order and encodings that are
+not canonical, which ZIP-215 (what CometBFT's nodes run) admits. A vote like that can only be made on purpose,
+by its own validator, and costs liveness, not safety. Of secp256k1 only low s is valid.
+
+Implements: RFC 8032 (ed25519); SEC 1 with SHA-256, as `r || s` of 64 bytes (secp256k1); CometBFT's
+addresses.
+"""
+
+import hashlib
+
+import coincurve
+from coincurve.ecdsa import cdata_to_der, deserialize_compact
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import CryptoError
+
+from proofs.hashing import sha256
+from proofs.lightclients.tendermint.types import ADDRESS_SIZE, KeyType, Validator
+from proofs.verdict import Reason, Refusal
+
+_KEY_SIZES = {KeyType.ED25519: 32, KeyType.SECP256K1: 33}
+_SIGNATURE_SIZE = 64
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+def validator(key_type: KeyType, public_key: bytes, power: int) -> Validator:
+    """Return the validator with the address that follows from its key; raise `Refusal` for a wrong length."""
+    if len(public_key) != _KEY_SIZES[key_type]:
+        raise Refusal(
+            Reason.MALFORMED,
+            f"{key_type.value} key: expected {_KEY_SIZES[key_type]} bytes, got {public_key.hex()[:200]}",
+        )
+    return Validator(
+        key_type=key_type, public_key=public_key, power=power, address=address_of(key_type, public_key)
+    )
+
+
+def address_of(key_type: KeyType, public_key: bytes) -> bytes:
+    """Return the 20-byte address of a key."""
+    match key_type:
+        case KeyType.ED25519:
+            return sha256(public_key)[:ADDRESS_SIZE]
+        case KeyType.SECP256K1:
+            return hashlib.new("ripemd160", sha256(public_key)).digest()
+
+
+def signed(signer: Validator, message: bytes, signature: bytes) -> bool:
+    """Return whether the signature over this message is the validator's. Never raises for any bytes."""
+    if len(signature) != _SIGNATURE_SIZE:
+        return False
+    match signer.key_type:
+        case KeyType.ED25519:
+            return _signed_ed25519(signer.public_key, message, signature)
+        case KeyType.SECP256K1:
+            return _signed_secp256k1(signer.public_key, message, signature)
+
+
+def _signed_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        crypto_sign_open(signature + message, public_key)
+    except CryptoError:
+        return False
+    return True
+
+
+def _signed_secp256k1(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    if int.from_bytes(signature[32:], "big") > _HALF_ORDER:
+        return False
+    try:
+        der = cdata_to_der(deserialize_compact(signature))
+        return coincurve.PublicKey(public_key).verify(der, message)
+    except ValueError:
+        return False
