@@ -9,13 +9,14 @@ from typing import assert_never
 
 from adapters.api import ChainStatus
 from relays.core.batch import unproven
-from relays.core.checking import checked, recheck, sweep
+from relays.core.checking import checked, destination_closed, recheck, sweep
 from relays.core.delivering import followed, handed, signed, started
 from relays.core.draft import Draft, halt, restart, split
 from relays.core.events import (
     AcknowledgementsSeen,
     BlockRefused,
     Checked,
+    DestinationClosed,
     Event,
     Failed,
     Followed,
@@ -35,6 +36,7 @@ from relays.core.failing import failed
 from relays.core.judging import block_refused, judged, read_answer_again
 from relays.core.lane import LaneState, Stage
 from relays.core.observing import acknowledgements_seen, packets_seen
+from relays.core.order import tell_holds
 from relays.core.types import Changes, Leg
 
 
@@ -46,6 +48,8 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
             _heads_read(draft, event)
         case Started():
             started(draft, event)
+        case DestinationClosed(height=height):
+            destination_closed(draft, height)
         case Violated(chain=chain, detail=detail):
             halt(draft, f"contradiction on {chain}: {detail}", violated=True)
         case Halted(reason=reason):
@@ -56,6 +60,7 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
             _retried(draft, event)
         case _:
             _came_of(draft, event)
+    tell_holds(draft)
     return draft.finish()
 
 
@@ -94,8 +99,7 @@ def _heads_read(draft: Draft, event: HeadsRead) -> None:
     if state.source is not None and state.old_up_to is None:
         draft.set(old_up_to=state.source.finalized.height)
     if state.destination is not None:
-        time_s = max(draft.at_s, state.destination.finalized_time_s)
-        sweep(draft, time_s + state.limits.timeout_margin_s)
+        sweep(draft)
     recheck(draft)
 
 

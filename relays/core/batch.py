@@ -12,6 +12,8 @@ from proofs.types import Sequence as PacketSequence
 from relays.core.types import Leg, State
 
 _ANY_HEIGHT = Height(0)
+_NO_HEIGHT = (1 << 64, 0)
+"""Above every (revision, height)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Batch:
     """Of the claims, in their order."""
     deadline_s: int
     """The earliest timeout among the packets, unix seconds by the destination's clock."""
+    deadline_height: tuple[int, int]
+    """The earliest timeout by height among them: revision and height of the destination."""
     state: State
     since_s: float
     ready_s: float = 0.0
@@ -35,8 +39,8 @@ class Batch:
     attempts: int = 0
     after_height: Height = _ANY_HEIGHT
     """A finalized block from this height on can tell whether the delivery had its effect."""
-    after_time_s: int = 0
-    """A finalized block from this time on can tell (set when a packet is too near its timeout to be sent)."""
+    held: bool = False
+    """Too near its timeout to be sent: waits for a finalized block at which it is too late."""
     proven: tuple[Proven[Claim], ...] = ()
     proven_s: float = 0.0
     evidence: Evidence | None = None
@@ -44,6 +48,8 @@ class Batch:
     delivered_by: str = ""
     suspect: bool = False
     """Its delivery was refused: if its claims still matter, it is cut in half to find the culprit."""
+    old: bool = False
+    """Found at our start, or remembered from before: fresh messages need not wait behind it."""
     note: str = ""
     """Why it is where it is, when that is not obvious: carried along into the final reason."""
 
@@ -56,6 +62,16 @@ def sequences_of(claims: Iterable[Claim]) -> tuple[PacketSequence, ...]:
     return tuple([claim.packet.sequence for claim in claims])
 
 
+def _deadline_s(claims: Sequence[Claim]) -> int:
+    return min([claim.packet.timeout_s for claim in claims])
+
+
+def _deadline_height(claims: Sequence[Claim]) -> tuple[int, int]:
+    channels = [claim.packet.channel for claim in claims if claim.packet.channel is not None]
+    heights = [(channel.timeout_revision, int(channel.timeout_height)) for channel in channels]
+    return min([height for height in heights if height != (0, 0)], default=_NO_HEIGHT)
+
+
 def batch_of(*, batch_id: int, leg: Leg, claims: Sequence[Claim], state: State, at_s: float) -> Batch:
     """Return a new batch of these claims (at least one)."""
     return Batch(
@@ -63,7 +79,8 @@ def batch_of(*, batch_id: int, leg: Leg, claims: Sequence[Claim], state: State, 
         leg=leg,
         claims=tuple(claims),
         sequences=sequences_of(claims),
-        deadline_s=min([claim.packet.timeout_s for claim in claims]),
+        deadline_s=_deadline_s(claims),
+        deadline_height=_deadline_height(claims),
         state=state,
         since_s=at_s,
     )
@@ -76,7 +93,8 @@ def reclaimed(batch: Batch, claims: Sequence[Claim], batch_id: int) -> Batch:
         id=batch_id,
         claims=tuple(claims),
         sequences=sequences_of(claims),
-        deadline_s=min([claim.packet.timeout_s for claim in claims]),
+        deadline_s=_deadline_s(claims),
+        deadline_height=_deadline_height(claims),
         proven=(),
         evidence=None,
     )
@@ -91,7 +109,7 @@ def unproven(batch: Batch) -> Batch:
         evidence=None,
         submission=None,
         after_height=_ANY_HEIGHT,
-        after_time_s=0,
+        held=False,
     )
 
 
@@ -102,6 +120,7 @@ def joinable(first: Batch, other: Batch) -> bool:
         and first.state is other.state
         and type(first.claims[0]) is type(other.claims[0])
         and first.delivered_by == other.delivered_by
+        and first.old is other.old
     )
 
 
@@ -115,8 +134,20 @@ def joined(batches: Sequence[Batch]) -> Batch:
         claims=tuple([claim for batch in batches for claim in batch.claims]),
         sequences=tuple([sequence for batch in batches for sequence in batch.sequences]),
         deadline_s=min([batch.deadline_s for batch in batches]),
+        deadline_height=min([batch.deadline_height for batch in batches]),
         turn_s=max([batch.turn_s for batch in batches]),
     )
+
+
+def consecutive(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Return the claims in lists of neighbouring sequences, in their order."""
+    found: list[list[Claim]] = []
+    for claim in claims:
+        if found and found[-1][-1].packet.sequence + 1 == claim.packet.sequence:
+            found[-1].append(claim)
+        else:
+            found.append([claim])
+    return found
 
 
 def is_timeout(batch: Batch) -> bool:

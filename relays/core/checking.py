@@ -6,31 +6,36 @@ ours.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
-from proofs.types import Sent
+from proofs.codec import NEVER_S
+from proofs.limits import MAX_UINT64
+from proofs.types import Height, Sent
 from relays.core.batch import Batch, is_timeout, unproven
 from relays.core.draft import Draft, again, end, in_state, move_of, new_batch, park, restart, split
 from relays.core.events import Checked
-from relays.core.lane import Awaited, Stage
-from relays.core.observing import delivered, expired, rescan
+from relays.core.lane import Awaited, LaneState, Stage
+from relays.core.observing import delivered, expired, give_up, rescan
 from relays.core.steps import Check
+from relays.core.timeouts import Moment, at_block, horizon, is_late, reached
 from relays.core.types import Leg, State
 
 
 def checked(draft: Draft, event: Checked) -> None:
     """Send each claim where the chain's state sends it."""
-    step = event.step
-    draft.done(step.leg, step.stage, step.batch)
-    standing, gone = split(draft, step.batch, list(event.outstanding))
-    match step.stage:
-        case Stage.SURVEY:
-            _surveyed(draft, standing, gone)
-        case Stage.SETTLE:
-            _settled(draft, step, standing, gone)
-        case Stage.CONFIRM:
-            _confirmed(draft, step, standing, gone)
-        case _:
-            _looked(draft, step, standing, gone)
+    step, outstanding = event.step, iter(event.outstanding)
+    for batch in step.batches:
+        draft.done(step.leg, step.stage, batch)
+        standing, gone = split(draft, batch, list(islice(outstanding, len(batch))))
+        match step.stage:
+            case Stage.SURVEY:
+                _surveyed(draft, standing, gone)
+            case Stage.SETTLE:
+                _settled(draft, step, standing, gone)
+            case Stage.CONFIRM:
+                _confirmed(draft, step, standing, gone)
+            case _:
+                _looked(draft, step, standing, gone)
 
 
 def _surveyed(draft: Draft, standing: Batch | None, gone: Batch | None) -> None:
@@ -42,13 +47,13 @@ def _surveyed(draft: Draft, standing: Batch | None, gone: Batch | None) -> None:
 
 
 def _settled(draft: Draft, step: Check, not_received: Batch | None, received: Batch | None) -> None:
-    """The commitment is gone: the receipt, or its lack past the timeout, says how the message ended."""
+    """The commitment is gone: the receipt, or its lack when it is too late, says how the message ended."""
     if received is not None:
         end(draft, received, State.ACKNOWLEDGED, delivered_by=received.delivered_by or "other")
     if not_received is None:
         return
-    late = [claim.packet.timeout_s <= step.time_s for claim in not_received.claims]
-    refunded, unclear = split(draft, not_received, late)
+    moment = at_block(draft.state, step.at, step.time_s)
+    refunded, unclear = split(draft, not_received, _late(not_received, moment))
     if refunded is not None:
         end(draft, refunded, State.REFUNDED, delivered_by="other", reason=refunded.note)
     if unclear is None:
@@ -56,7 +61,7 @@ def _settled(draft: Draft, step: Check, not_received: Batch | None, received: Ba
     if unclear.attempts < draft.state.limits.attempts:
         draft.enter(again(draft, unclear, unclear.note), Stage.SETTLE)
     elif unclear.note:
-        end(draft, unclear, State.REJECTED, reason=unclear.note)
+        give_up(draft, unclear, unclear.note)
     else:
         park(draft, unclear, "no-commitment: gone from the source before its timeout, and not received")
 
@@ -77,8 +82,7 @@ def _looked(draft: Draft, step: Check, standing: Batch | None, gone: Batch | Non
     elif standing.turn_s > draft.at_s:
         next_s = min(standing.turn_s, draft.at_s + draft.state.limits.standby_s)
         waiting = replace(standing, ready_s=next_s)
-        slot = (step.leg, Stage.CHECK)
-        draft.queues[slot] = (*draft.queues.get(slot, ()), waiting)
+        draft.put(waiting, Stage.CHECK)
     else:
         restart(draft, replace(unproven(standing), suspect=False), Stage.PROVE)
 
@@ -124,12 +128,13 @@ def _not_settled(draft: Draft, batch: Batch) -> None:
 
 def _not_delivered(draft: Draft, step: Check, batch: Batch) -> None:
     """No receipt in finalized state: refund what is too late, wait for what is nearly, resend the rest."""
-    late, rest = split(draft, batch, [claim.packet.timeout_s <= step.time_s for claim in batch.claims])
+    moment = at_block(draft.state, step.at, step.time_s)
+    late, rest = split(draft, batch, _late(batch, moment))
     if late is not None:
-        expired(draft, late)
+        expired(draft, late, closed=moment.closed)
     if rest is None:
         return
-    if rest.after_time_s:
+    if rest.held:
         hold_until_timeout(draft, rest, rest.state)
     else:
         fresh = replace(again(draft, unproven(rest), "no-effect: not received"), delivered_by="")
@@ -137,28 +142,44 @@ def _not_delivered(draft: Draft, step: Check, batch: Batch) -> None:
 
 
 def hold_until_timeout(draft: Draft, batch: Batch, state: State) -> None:
-    """Keep packets that are too near their timeout to be sent until finalized time has passed it."""
-    held = in_state(draft, replace(unproven(batch), after_time_s=batch.deadline_s, ready_s=0.0), state)
-    draft.enter(held, Stage.CONFIRM, move=move_of(draft, held, Stage.CONFIRM, reason=_near(held)))
+    """Keep packets that are too near their timeout to be sent until a finalized block has passed it."""
+    held = in_state(draft, replace(unproven(batch), held=True, ready_s=0.0), state)
+    reason = _why_held(draft.state, held)
+    draft.enter(held, Stage.CONFIRM, move=move_of(draft, held, Stage.CONFIRM, reason=reason))
 
 
-def _near(batch: Batch) -> str:
-    return f"near-timeout: not sent, the first times out at {batch.deadline_s}"
+def _why_held(state: LaneState, batch: Batch) -> str:
+    if state.closed_at is not None:
+        return f"closed: not sent, the destination's end is closed since block {state.closed_at}"
+    revision, height = batch.deadline_height
+    times = [f"at {batch.deadline_s}"] if batch.deadline_s < NEVER_S else []
+    times += [f"at block {revision}-{height}"] if revision <= MAX_UINT64 else []
+    return f"near-timeout: not sent, the first times out {' or '.join(times)}"
 
 
-def sweep(draft: Draft, horizon_s: float) -> None:
-    """Take packets that time out before `horizon_s` out of the stages before submission."""
+def _late(batch: Batch, moment: Moment) -> list[bool]:
+    return [is_late(claim.packet, moment) for claim in batch.claims]
+
+
+def destination_closed(draft: Draft, height: Height) -> None:
+    """Nothing is received any more: what is not delivered goes back."""
+    if draft.state.closed_at is None:
+        draft.set(closed_at=height)
+        sweep(draft)
+
+
+def sweep(draft: Draft) -> None:
+    """Take packets that are too near their timeout out of the stages before submission."""
+    moment = horizon(draft.state, draft.at_s)
     for stage in (Stage.CHECK, Stage.PROVE, Stage.ATTEST, Stage.SUBMIT, Stage.PARKED):
-        slot = (Leg.OUT, stage)
-        near = [batch for batch in draft.queues.get(slot, ()) if batch.deadline_s <= horizon_s]
+        near = [batch for batch in draft.queues.get((Leg.OUT, stage), ()) if reached(batch, moment)]
         draft.leave(Leg.OUT, stage, [batch.id for batch in near])
         for batch in near:
-            _sweep_batch(draft, batch, stage, horizon_s)
+            _sweep_batch(draft, batch, stage, moment)
 
 
-def _sweep_batch(draft: Draft, batch: Batch, stage: Stage, horizon_s: float) -> None:
-    flags: Sequence[bool] = [claim.packet.timeout_s <= horizon_s for claim in batch.claims]
-    held, others = split(draft, batch, flags)
+def _sweep_batch(draft: Draft, batch: Batch, stage: Stage, moment: Moment) -> None:
+    held, others = split(draft, batch, _late(batch, moment))
     if others is not None:
         if stage in (Stage.ATTEST, Stage.SUBMIT):
             restart(draft, others, Stage.PROVE)

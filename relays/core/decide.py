@@ -10,11 +10,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from adapters.api import ChainStatus, Delivery
-from proofs.types import Claim, Height, NotReceived, Sent
+from proofs.types import Claim, Height, NotReceived
 from relays.core.batch import Batch, joinable, joined
 from relays.core.lane import LaneState, Stage
+from relays.core.order import in_order
 from relays.core.steps import Attest, Check, Observe, Prove, Step, Submit, Track, Wait
+from relays.core.timeouts import at_block, horizon, reached
 from relays.core.types import Leg
+
+_LOOKS = {
+    Leg.OUT: (Stage.CONFIRM, Stage.CHECK, Stage.SURVEY, Stage.SETTLE),
+    Leg.BACK: (Stage.CONFIRM, Stage.CHECK),
+}
 
 
 def decide(state: LaneState, now_s: float) -> tuple[Step, ...]:
@@ -28,21 +35,17 @@ def decide(state: LaneState, now_s: float) -> tuple[Step, ...]:
     return steps or (Wait(until_s=_next_time_s(state, now_s)),)
 
 
-def chain_time_s(status: ChainStatus | None, now_s: float) -> float:
-    """Return a time that the head of a chain may have reached: never less than its finalized time."""
-    return now_s if status is None else max(now_s, status.finalized_time_s)
-
-
 def _startable(state: LaneState, now_s: float) -> Iterator[Step]:
     for leg in Leg:
-        for find in (_observe, _confirm, _check, _prove, _attest, _submit, _track):
-            step = find(state, leg, now_s)
-            if step is not None:
-                yield step
-    for stage in (Stage.SURVEY, Stage.SETTLE):
-        step = _look_back(state, stage, now_s)
-        if step is not None:
-            yield step
+        steps = (
+            _observe(state, leg, now_s),
+            *[_look(state, leg, stage, now_s) for stage in _LOOKS[leg]],
+            _prove(state, leg, now_s),
+            _attest(state, leg, now_s),
+            _submit(state, leg, now_s),
+            _track(state, leg, now_s),
+        )
+        yield from [step for step in steps if step is not None]
 
 
 def _observe(state: LaneState, leg: Leg, now_s: float) -> Observe | None:
@@ -85,64 +88,45 @@ def _next_height(state: LaneState, leg: Leg) -> Height:
     return state.params.source_start if leg is Leg.OUT else state.params.destination_start
 
 
-def _confirm(state: LaneState, leg: Leg, now_s: float) -> Check | None:
-    status = state.acting(leg)
-    if status is None or not _free(state, leg, Stage.CONFIRM, now_s):
-        return None
-    height, time_s = status.finalized.height, status.finalized_time_s
-    for batch in state.queues.get((leg, Stage.CONFIRM), ()):
-        if batch.ready_s <= now_s and batch.after_height <= height and batch.after_time_s <= time_s:
-            return Check(
-                leg=leg,
-                stage=Stage.CONFIRM,
-                batch=batch,
-                parts=(batch.id,),
-                claims=batch.claims,
-                at=status.finalized,
-                time_s=time_s,
-            )
-    return None
+def _look(state: LaneState, leg: Leg, stage: Stage, now_s: float) -> Check | None:
+    """Ask the chain that must act about as many waiting claims as one look may be about.
 
-
-def _check(state: LaneState, leg: Leg, now_s: float) -> Check | None:
-    status = state.acting(leg)
-    if status is None or not _free(state, leg, Stage.CHECK, now_s):
+    Only CHECK looks at the head: what is finalized is too old to say whether a delivery is still needed.
+    """
+    status = state.source if stage is Stage.SURVEY else state.acting(leg)
+    if status is None or not _free(state, leg, stage, now_s):
         return None
-    batch, parts = _select(state, leg, Stage.CHECK, now_s, lambda batch: batch.ready_s <= now_s)
-    if batch is None:
+    batches = _due(state, leg, stage, status, now_s)
+    if not batches:
         return None
+    claims: list[Claim] = [claim for batch in batches for claim in batch.claims]
+    if stage is Stage.SURVEY:
+        claims = [NotReceived(packet=claim.packet) for claim in claims]
     return Check(
         leg=leg,
-        stage=Stage.CHECK,
-        batch=batch,
-        parts=parts,
-        claims=batch.claims,
-        at=status.head,
-        time_s=status.finalized_time_s,
-    )
-
-
-def _look_back(state: LaneState, stage: Stage, now_s: float) -> Check | None:
-    """Ask about old messages: is the commitment still there (SURVEY); if not, how did it end (SETTLE)?"""
-    status = state.source if stage is Stage.SURVEY else state.destination
-    if status is None or not _free(state, Leg.OUT, stage, now_s):
-        return None
-    batch, parts = _select(state, Leg.OUT, stage, now_s, lambda batch: batch.ready_s <= now_s)
-    if batch is None:
-        return None
-    claims: list[Claim] = [
-        NotReceived(packet=claim.packet) if stage is Stage.SURVEY else Sent(packet=claim.packet)
-        for claim in batch.claims
-    ]
-    return Check(
-        leg=Leg.OUT,
         stage=stage,
-        batch=batch,
-        parts=parts,
+        batches=batches,
         claims=tuple(claims),
-        at=status.finalized,
+        at=status.head if stage is Stage.CHECK else status.finalized,
         time_s=status.finalized_time_s,
     )
+
+
+def _due(state: LaneState, leg: Leg, stage: Stage, status: ChainStatus, now_s: float) -> tuple[Batch, ...]:
+    """Return the batches of one look: those that may be looked at, within the limit, at least one."""
+    moment = at_block(state, status.finalized, status.finalized_time_s)
+    due: list[Batch] = []
+    room = state.limits.look
+    for batch in state.queues.get((leg, stage), ()):
+        if batch.ready_s > now_s or batch.after_height > status.finalized.height:
+            continue
+        if batch.held and not reached(batch, moment):
+            continue
+        if due and len(batch) > room:
+            break
+        due.append(batch)
+        room -= len(batch)
+    return tuple(due)
 
 
 def _prove(state: LaneState, leg: Leg, now_s: float) -> Prove | None:
@@ -154,17 +138,19 @@ def _prove(state: LaneState, leg: Leg, now_s: float) -> Prove | None:
         for stage in (Stage.ATTEST, Stage.SUBMIT)
         for batches in (state.queues, state.busy)
     )
-    if ahead >= state.limits.ahead:
+    if ahead >= state.limits.ahead and not state.params.ordered:
         return None
-    batch, parts = _select(state, leg, Stage.PROVE, now_s, _sendable(state, leg, now_s))
-    return None if batch is None else Prove(leg=leg, batch=batch, parts=parts, at=status.finalized)
+    chosen = _select(state, leg, now_s)
+    if not chosen:
+        return None
+    parts = tuple([batch.id for batch in chosen])
+    return Prove(leg=leg, batch=joined(chosen), parts=parts, at=status.finalized)
 
 
 def _attest(state: LaneState, leg: Leg, now_s: float) -> Attest | None:
     if not _free(state, leg, Stage.ATTEST, now_s):
         return None
-    may = _sendable(state, leg, now_s)
-    batch = next(filter(may, state.queues.get((leg, Stage.ATTEST), ())), None)
+    batch = _next(state, leg, Stage.ATTEST, now_s)
     return None if batch is None else Attest(leg=leg, batch=batch)
 
 
@@ -174,8 +160,7 @@ def _submit(state: LaneState, leg: Leg, now_s: float) -> Submit | None:
     in_flight = len(state.busy.get((leg, Stage.SUBMIT), ())) + len(state.queues.get((leg, Stage.TRACK), ()))
     if in_flight >= state.limits.window:
         return None
-    may = _sendable(state, leg, now_s)
-    batch = next(filter(may, state.queues.get((leg, Stage.SUBMIT), ())), None)
+    batch = _next(state, leg, Stage.SUBMIT, now_s)
     if batch is None or batch.evidence is None:
         return None
     delivery = Delivery(
@@ -208,30 +193,51 @@ def _sendable(state: LaneState, leg: Leg, now_s: float) -> Callable[[Batch], boo
     """Return the test for batches that may go on: not resting, and no packet too near its timeout."""
     if leg is Leg.BACK:
         return lambda batch: batch.ready_s <= now_s
-    horizon_s = chain_time_s(state.destination, now_s) + state.limits.timeout_margin_s
-    return lambda batch: batch.ready_s <= now_s and batch.deadline_s > horizon_s
+    moment = horizon(state, now_s)
+    return lambda batch: batch.ready_s <= now_s and not reached(batch, moment)
 
 
-def _select(
-    state: LaneState, leg: Leg, stage: Stage, now_s: float, may: Callable[[Batch], bool]
-) -> tuple[Batch | None, tuple[int, ...]]:
-    """Return the first batch that may go, joined with small ones behind it, and the ids of all of them."""
+def _next(state: LaneState, leg: Leg, stage: Stage, now_s: float) -> Batch | None:
+    """Return the first batch of a stage that may go on, or None."""
+    queue = state.queues.get((leg, stage), ())
+    if not queue:
+        return None
+    may, has_turn = _sendable(state, leg, now_s), in_order(state, leg)
+    return next((batch for batch in queue if may(batch) and has_turn(batch)), None)
+
+
+def _select(state: LaneState, leg: Leg, now_s: float) -> list[Batch]:
+    """Return the batch to prove next and small ones behind it that travel with it; none when none may go."""
+    may, has_turn = _sendable(state, leg, now_s), in_order(state, leg)
     chosen: list[Batch] = []
     room = state.limits.batch
-    for batch in state.queues.get((leg, stage), ()):
+    for batch in _by_turns(state, leg):
         if not may(batch):
             continue
         if not chosen:
-            chosen.append(batch)
-            room -= len(batch)
-            if batch.turn_s > now_s:
-                break
-        elif batch.turn_s <= now_s and len(batch) <= room and joinable(chosen[0], batch):
-            chosen.append(batch)
-            room -= len(batch)
+            if not has_turn(batch):
+                continue
+        elif len(batch) > room or not _may_join(state, chosen, batch):
+            continue
+        chosen.append(batch)
+        room -= len(batch)
         if room <= 0:
             break
-    return (joined(chosen), tuple([batch.id for batch in chosen])) if chosen else (None, ())
+    return chosen
+
+
+def _may_join(state: LaneState, chosen: Sequence[Batch], batch: Batch) -> bool:
+    follows = chosen[-1].sequences[-1] + 1 == batch.sequences[0]
+    return joinable(chosen[0], batch) and (follows or not state.params.ordered)
+
+
+def _by_turns(state: LaneState, leg: Leg) -> Sequence[Batch]:
+    """Return what waits for its proof: fresh messages first, but after a run of them the old ones."""
+    queue = state.queues.get((leg, Stage.PROVE), ())
+    if state.params.ordered:
+        return queue
+    old_first = state.leg(leg).fresh_run >= state.limits.fresh_run
+    return sorted(queue, key=lambda batch: batch.old is not old_first)
 
 
 def _free(state: LaneState, leg: Leg, stage: Stage, now_s: float) -> bool:

@@ -1,5 +1,6 @@
 """From a proven list to a decided transaction. Only `checking` says that a message was delivered."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -7,8 +8,8 @@ from adapters.api import Included, Lost, Pending, SubmissionStatus
 from relays.core.batch import Batch, unproven
 from relays.core.draft import Draft, again, in_state, move_of, rest, restart
 from relays.core.events import Followed, Handed, Signed, Started
-from relays.core.lane import Stage
-from relays.core.steps import Attest, BatchStep, Check, Observe, Prove, Submit, Track, stage_of
+from relays.core.lane import Slot, Stage
+from relays.core.steps import Attest, Check, Observe, Prove, Submit, Track
 from relays.core.types import Leg, State, WaitingOn
 
 
@@ -20,28 +21,34 @@ def started(draft: Draft, event: Started) -> None:
             draft.set_leg(leg, observing=True)
         case Track(leg=leg, head=head):
             draft.set_leg(leg, tracking=True, tracked_head=head, tracked_s=draft.at_s)
-        case Check():
-            _take(draft, step, step.parts, step.batch)
+        case Check(leg=leg, stage=stage, batches=batches):
+            _take(draft, (leg, stage), [batch.id for batch in batches], batches)
         case Prove():
-            batch = step.batch if step.leg is Leg.BACK else in_state(draft, step.batch, State.PROVING)
-            _take(draft, step, step.parts, batch)
-            if step.leg is Leg.OUT:
-                draft.moved.append(move_of(draft, batch, Stage.PROVE))
-        case Attest():
-            _take(draft, step, (step.batch.id,), step.batch)
+            _proving(draft, step)
+        case Attest(leg=leg, batch=batch):
+            _take(draft, (leg, Stage.ATTEST), [batch.id], [batch])
         case Submit():
             batch = _submitted(draft, step.batch)
-            _take(draft, step, (batch.id,), batch)
+            _take(draft, (step.leg, Stage.SUBMIT), [batch.id], [batch])
             draft.moved.append(move_of(draft, batch, Stage.TRACK))
         case _:
             assert_never(step)
 
 
-def _take(draft: Draft, step: BatchStep, parts: tuple[int, ...], batch: Batch) -> None:
-    stage = stage_of(step)
-    slot = (step.leg, stage)
-    draft.leave(step.leg, stage, parts)
-    draft.busy[slot] = (*draft.busy.get(slot, ()), batch)
+def _proving(draft: Draft, step: Prove) -> None:
+    """Note the list in flight, and whether old or fresh messages had their turn."""
+    leg, run = step.leg, draft.state.leg(step.leg).fresh_run
+    draft.set_leg(leg, fresh_run=0 if step.batch.old else run + 1)
+    batch = step.batch if leg is Leg.BACK else in_state(draft, step.batch, State.PROVING)
+    _take(draft, (leg, Stage.PROVE), step.parts, [batch])
+    if leg is Leg.OUT:
+        draft.moved.append(move_of(draft, batch, Stage.PROVE))
+
+
+def _take(draft: Draft, slot: Slot, waiting: Sequence[int], batches: Sequence[Batch]) -> None:
+    """Take the waiting batches of these ids out of a stage's queue; these are in flight instead."""
+    draft.leave(*slot, waiting)
+    draft.busy[slot] = (*draft.busy.get(slot, ()), *batches)
 
 
 def _submitted(draft: Draft, batch: Batch) -> Batch:
@@ -49,7 +56,7 @@ def _submitted(draft: Draft, batch: Batch) -> Batch:
 
 
 def signed(draft: Draft, event: Signed) -> None:
-    """A list has its signatures: it may be submitted."""
+    """A list has its evidence: it may be submitted."""
     batch = event.step.batch
     draft.done(batch.leg, Stage.ATTEST, batch)
     ready = replace(batch, evidence=event.evidence, ready_s=0.0)

@@ -9,8 +9,8 @@ from typing import Any
 
 from proofs.types import Claim
 from relays.core.backoff import delay_s
-from relays.core.batch import Batch, batch_of, is_timeout, reclaimed
-from relays.core.lane import LaneState, LegState, Pause, Stage
+from relays.core.batch import Batch, batch_of, consecutive, is_timeout, reclaimed
+from relays.core.lane import HELD_STAGES, LaneState, LegState, Pause, Stage
 from relays.core.turns import turn_s
 from relays.core.types import Changes, Cursor, Leg, Message, Move, State, WaitingOn
 
@@ -82,10 +82,18 @@ class Draft:
 
     def enter(self, batch: Batch, stage: Stage, *, move: Move | None = None, front: bool = False) -> None:
         """Put a batch into a stage's queue and record the move; None records what the stage needs next."""
+        self.put(batch, stage, front=front)
+        self.moved.append(move_of(self, batch, stage) if move is None else move)
+
+    def put(self, batch: Batch, stage: Stage, *, front: bool = False) -> None:
+        """Put a batch into a stage's queue; on an ordered lane at its place, and without holes."""
         slot = (batch.leg, stage)
         queue = self.queues.get(slot, ())
-        self.queues[slot] = (batch, *queue) if front else (*queue, batch)
-        self.moved.append(move_of(self, batch, stage) if move is None else move)
+        if self.state.params.ordered:
+            both = (*queue, *_without_holes(self, batch))
+            self.queues[slot] = tuple(sorted(both, key=lambda each: each.sequences[0]))
+        else:
+            self.queues[slot] = (batch, *queue) if front else (*queue, batch)
 
     def leave(self, leg: Leg, stage: Stage, ids: Iterable[int]) -> None:
         """Take batches out of a stage's queue."""
@@ -104,6 +112,16 @@ class Draft:
         slot = (leg, stage)
         if slot in self.state.pauses:
             self.set(pauses={key: pause for key, pause in self.state.pauses.items() if key != slot})
+
+
+def _without_holes(draft: Draft, batch: Batch) -> list[Batch]:
+    """Return the batch, cut into batches of neighbouring sequences where it has holes."""
+    if batch.sequences[-1] - batch.sequences[0] == len(batch) - 1:
+        return [batch]
+    parts = consecutive(batch.claims)
+    first_id = draft.state.next_id
+    draft.set(next_id=first_id + len(parts))
+    return [reclaimed(batch, part, first_id + place) for place, part in enumerate(parts)]
 
 
 def _copy(state: LaneState) -> LaneState:
@@ -125,8 +143,11 @@ def move_of(
 ) -> Move:
     """Return the record of a batch that is now in this stage: what it needs next, or why the stage rests."""
     pause = _pause_of(draft.state, batch.leg, stage)
+    hold = draft.state.holds.get(batch.leg) if stage in HELD_STAGES else None
     if waiting_on is None and pause is not None:
         waiting_on, reason = pause.waiting_on, reason or pause.reason
+    elif waiting_on is None and hold is not None and hold.holds(batch):
+        waiting_on, reason = hold.waiting_on, reason or hold.reason
     return Move(
         sequences=batch.sequences,
         state=batch.state,
@@ -145,6 +166,8 @@ def _needs(draft: Draft, batch: Batch, stage: Stage) -> WaitingOn:
     """Return what a batch in this stage waits for when nothing is wrong."""
     if stage is Stage.CHECK and batch.turn_s > draft.at_s:
         return WaitingOn.TURN
+    if stage is Stage.ATTEST and draft.state.params.light_client:
+        return WaitingOn.EVIDENCE
     return _WAITS_FOR[batch.leg, stage]
 
 
@@ -207,9 +230,10 @@ def end(
 ) -> None:
     """Let all messages of a batch end; nothing of them is kept but the count."""
     current = draft.state
-    ended = {**current.ended, state: current.ended.get(state, 0) + len(batch)}
+    if state is State.REFUNDED and current.params.ordered and not current.broken_at:
+        draft.set(broken_at=batch.sequences[0])
+    count_ended(draft, state, len(batch))
     draft.set(
-        ended=ended,
         packets=current.packets.without(batch.sequences),
         acknowledged=current.acknowledged.without(batch.sequences),
     )
@@ -223,6 +247,12 @@ def end(
             delivered_by=delivered_by,
         )
     )
+
+
+def count_ended(draft: Draft, state: State, count: int) -> None:
+    """Count messages that ended."""
+    ended = draft.state.ended
+    draft.set(ended={**ended, state: ended.get(state, 0) + count})
 
 
 def park(draft: Draft, batch: Batch, reason: str) -> None:

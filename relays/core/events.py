@@ -16,7 +16,7 @@ from adapters.api import (
     SubmissionStatus,
 )
 from adapters.errors import Remedy
-from proofs.types import BlockRef, ChainId, Claim, Proven
+from proofs.types import BlockRef, ChainId, Claim, Height, Proven
 from proofs.types import Sequence as PacketSequence
 from proofs.verdict import NotEnoughTrust, Rejected, Verdict
 from relays.core.steps import Attest, Check, Effect, Observe, Prove, Submit, Track
@@ -88,7 +88,7 @@ class BlockRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """Enough attestors signed."""
+    """The evidence is complete: enough attestors signed, or headers and proofs are at hand."""
 
     at_s: float
     step: Attest
@@ -157,6 +157,15 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationClosed:
+    """The destination's end of the lane's channel was found closed (IBC v1); it never opens again."""
+
+    at_s: float
+    height: Height
+    """A finalized destination block at which it is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Violated:
     """A chain contradicted something already trusted."""
 
@@ -193,4 +202,4 @@ OutcomeEvent = (
 )
 """Something came of a step."""
 
-Event = OutcomeEvent | Started | HeadsRead | Violated | Halted | Resumed | Retried
+Event = OutcomeEvent | Started | HeadsRead | DestinationClosed | Violated | Halted | Resumed | Retried

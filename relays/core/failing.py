@@ -37,7 +37,8 @@ def _return_batch(draft: Draft, step: Effect, cause: Cause) -> None:
         case Track(leg=leg):
             draft.set_leg(leg, tracking=False)
         case Check(stage=stage):
-            _requeue(draft, step.batch, stage)
+            for batch in reversed(step.batches):
+                _requeue(draft, batch, stage)
         case Prove():
             _requeue(draft, in_state(draft, step.batch, home_state(step.batch)), Stage.PROVE)
         case Attest(batch=batch):

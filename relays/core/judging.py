@@ -11,7 +11,7 @@ from dataclasses import replace
 from proofs.types import Acknowledged, Claim, NotReceived, Proven, Sent
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected, Verdict
 from relays.core.batch import Batch, reclaimed, unproven
-from relays.core.draft import Draft, again, halt, home_state, in_state, park, rest
+from relays.core.draft import Draft, again, halt, home_state, in_state, park, rest, split
 from relays.core.events import BlockRefused, Judged
 from relays.core.lane import Stage
 from relays.core.observing import dispute, rescan
@@ -24,6 +24,8 @@ def judged(draft: Draft, event: Judged) -> None:
     """Send each claim of the list where its verdict sends it."""
     batch, verdicts = event.step.batch, event.verdicts
     draft.done(batch.leg, Stage.PROVE, batch)
+    if draft.state.params.ordered:
+        batch, verdicts = _in_order(draft, batch, verdicts)
     proven = tuple([verdict.value for verdict in verdicts if isinstance(verdict, Accepted)])
     if proven:
         _go_on(draft, _picked(draft, batch, [isinstance(verdict, Accepted) for verdict in verdicts]), proven)
@@ -38,6 +40,20 @@ def judged(draft: Draft, event: Judged) -> None:
         draft.enter(
             again(draft, _at_home(draft, _picked(draft, batch, undecided)), "not-enough-trust"), Stage.PROVE
         )
+
+
+def _in_order(draft: Draft, batch: Batch, verdicts: Sequence[_Verdict]) -> tuple[Batch, Sequence[_Verdict]]:
+    """Return what may be judged on an ordered lane: up to the first claim that was not accepted.
+
+    What comes behind it is proven again when that one is through.
+    """
+    bad = [place for place, verdict in enumerate(verdicts) if not isinstance(verdict, Accepted)]
+    judgeable = bad[0] + 1 if bad else len(batch)
+    first, behind = split(draft, batch, [place < judgeable for place in range(len(batch))])
+    if first is None or behind is None:
+        return batch, verdicts
+    draft.enter(_at_home(draft, behind), Stage.PROVE)
+    return first, verdicts[:judgeable]
 
 
 def block_refused(draft: Draft, event: BlockRefused) -> None:

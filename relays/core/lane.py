@@ -12,6 +12,7 @@ from enum import StrEnum
 from adapters.api import ChainStatus, SeenAcknowledgement, SeenPacket
 from proofs.types import Height, Lane
 from relays.core.batch import Batch
+from relays.core.filters import NO_FILTER, PacketFilter
 from relays.core.paged import Paged
 from relays.core.types import Cursor, Leg, State, WaitingOn
 
@@ -38,6 +39,9 @@ class Stage(StrEnum):
     PARKED = "parked"
 
 
+HELD_STAGES = (Stage.PROVE, Stage.ATTEST, Stage.SUBMIT)
+"""Where lists of an ordered lane wait until it is their turn."""
+
 Slot = tuple[Leg, Stage]
 """One stage of one leg."""
 
@@ -48,6 +52,10 @@ class Limits:
 
     batch: int = 100
     """Claims of one list."""
+    look: int = 1_000
+    """Claims that one look at a chain's state is about."""
+    fresh_run: int = 3
+    """Lists of fresh messages that are proven in a row while old ones wait."""
     window: int = 4
     """Submissions of one leg that may be undecided at once."""
     ahead: int = 4
@@ -65,6 +73,8 @@ class Limits:
     backoff_s: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
     timeout_margin_s: int = 10
     """A packet this near its timeout is not sent any more."""
+    timeout_margin_blocks: int = 3
+    """The same for a timeout by height, in blocks of the destination."""
     standby_s: float = 5.0
     """How often a gateway whose turn has not come looks whether the others have delivered."""
     track_s: float = 1.0
@@ -89,6 +99,16 @@ class LaneParams:
     """First destination block to read acknowledgements from."""
     unsafe: bool = False
     """Allowed by `unsafe = true` only; shown wherever the lane is shown."""
+    light_client: bool = False
+    """The chain that acts runs a light client of the proven one: evidence is headers and proofs."""
+    ordered: bool = False
+    """A channel whose packets are received and acknowledged in order, or not at all (`relays.core.order`)."""
+    filter: PacketFilter = NO_FILTER
+    """What is not relayed."""
+
+    def __post_init__(self) -> None:
+        if self.ordered and self.filter != NO_FILTER:
+            raise ValueError(f"lane {self.lane}: expected no filter on an ordered lane, which it would stop")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +120,20 @@ class Pause:
     """Failures in a row."""
     waiting_on: WaitingOn
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a leg of an ordered lane does not get beyond a sequence."""
+
+    sequence: int
+    reason: str
+    waiting_on: WaitingOn | None
+    """None: what the stage needs anyway."""
+
+    def holds(self, batch: Batch) -> bool:
+        """Say whether the batch waits behind this sequence."""
+        return batch.sequences[0] > self.sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +168,8 @@ class LegState:
     """Blocks from here up to the cursor are read once more."""
     observing: bool = False
     tracking: bool = False
+    fresh_run: int = 0
+    """Lists of fresh messages proven since the last list of old ones."""
     refused_run: int = 0
     """Refused deliveries since the last success."""
     tracked_head: Height = _NEVER
@@ -165,6 +201,12 @@ class LaneState:
     """Source block in which it was sent."""
     old_up_to: Height | None = None
     """The source's finalized height at our start: others may have delivered what is at or below it."""
+    closed_at: Height | None = None
+    """Destination block at which its end of the channel was found closed."""
+    broken_at: int = 0
+    """The sequence whose timeout closed this ordered lane; 0 when none did."""
+    holds: Mapping[Leg, Hold | None] = field(default_factory=dict)
+    """Ordered lanes: who holds up a leg."""
     next_id: int = 1
     halted: str = ""
     """Why the lane waits for a person, empty when it does not."""

@@ -11,8 +11,21 @@ from proofs.types import Acknowledged, BlockRef, Claim, Height, Lane, NotReceive
 from proofs.types import Sequence as PacketSequence
 from relays.core.backoff import delay_s
 from relays.core.batch import Batch
-from relays.core.draft import Draft, end, in_state, move_of, new_batch, rest, restart, split, with_turn
+from relays.core.draft import (
+    Draft,
+    count_ended,
+    end,
+    in_state,
+    move_of,
+    new_batch,
+    park,
+    rest,
+    restart,
+    split,
+    with_turn,
+)
 from relays.core.events import AcknowledgementsSeen, PacketsSeen
+from relays.core.filters import refused
 from relays.core.lane import Awaited, Disputed, LaneState, Stage
 from relays.core.steps import Observe
 from relays.core.types import Cursor, Leg, Message, State, WaitingOn
@@ -42,8 +55,9 @@ def packets_seen(draft: Draft, event: PacketsSeen) -> None:
         _refuse(draft, f"gap: expected sequence {following} next, got {new}")
         return
     _read_up_to(draft, event.step, event.last)
-    if fresh:
-        _take_in(draft, fresh)
+    wanted = _unfiltered(draft, fresh)
+    if wanted:
+        _take_in(draft, wanted)
     if new:
         draft.set(last_sequence=new[-1], last_height=fresh[-1].height)
 
@@ -86,22 +100,37 @@ def _read_up_to(draft: Draft, step: Observe, last: BlockRef) -> None:
     draft.cursors[step.leg] = cursor
 
 
+def _unfiltered(draft: Draft, fresh: Sequence[SeenPacket]) -> list[SeenPacket]:
+    """Return what the lane relays; what it does not is recorded and left alone."""
+    judged = [(seen, refused(draft.state.params.filter, seen.packet)) for seen in fresh]
+    others = [(seen, reason) for seen, reason in judged if reason]
+    if others:
+        sequences = [seen.packet.sequence for seen, _ in others]
+        draft.inserted.extend([_message(draft, seen, State.REJECTED, reason) for seen, reason in others])
+        draft.set(
+            disputed=draft.state.disputed.without(sequences),
+            acknowledged=draft.state.acknowledged.without(sequences),
+        )
+        count_ended(draft, State.REJECTED, len(others))
+    return [seen for seen, reason in judged if not reason]
+
+
+def _message(draft: Draft, seen: SeenPacket, state: State, reason: str = "") -> Message:
+    return Message(
+        packet=seen.packet,
+        state=state,
+        height=seen.height,
+        transaction=seen.transaction,
+        since_s=draft.at_s,
+        reason=reason,
+    )
+
+
 def _take_in(draft: Draft, fresh: Sequence[SeenPacket]) -> None:
     """Insert packets and start them on their way, in lists."""
     state = draft.state
     attempts = _attempts_of(draft, fresh)
-    draft.inserted.extend(
-        [
-            Message(
-                packet=seen.packet,
-                state=State.OBSERVED,
-                height=seen.height,
-                transaction=seen.transaction,
-                since_s=draft.at_s,
-            )
-            for seen in fresh
-        ]
-    )
+    draft.inserted.extend([_message(draft, seen, State.OBSERVED) for seen in fresh])
     sequences = [seen.packet.sequence for seen in fresh]
     draft.set(
         packets=state.packets.with_items((seen.packet.sequence, seen) for seen in fresh),
@@ -135,7 +164,7 @@ def _start(draft: Draft, part: Sequence[SeenPacket], old: bool, attempts: dict[P
         batch = replace(batch, attempts=tried, ready_s=draft.at_s + rest_s)
     batch = with_turn(draft, batch, draft.at_s)
     if old:
-        draft.enter(replace(batch, ready_s=0.0), Stage.SURVEY)
+        draft.enter(replace(batch, ready_s=0.0, old=True), Stage.SURVEY)
     else:
         draft.enter(batch, Stage.CHECK if batch.turn_s > draft.at_s else Stage.PROVE)
 
@@ -203,7 +232,7 @@ def hint_delivered(draft: Draft, sequences: Sequence[PacketSequence]) -> None:
         for batch in draft.queues.get((Leg.OUT, stage), ()):
             if batch.sequences[-1] < low or batch.sequences[0] > high or wanted.isdisjoint(batch.sequences):
                 continue
-            if stage is Stage.CONFIRM and not batch.after_time_s:
+            if stage is Stage.CONFIRM and not batch.held:
                 continue
             hinted, others = split(draft, batch, [sequence in wanted for sequence in batch.sequences])
             draft.leave(Leg.OUT, stage, (batch.id,))
@@ -232,7 +261,7 @@ def _confirm_hint(draft: Draft, batch: Batch) -> None:
             evidence=None,
             delivered_by=batch.delivered_by or "other",
             after_height=Height(max(heights, default=0)),
-            after_time_s=0,
+            held=False,
         ),
         Stage.CONFIRM,
     )
@@ -266,11 +295,10 @@ def recent_back_height(draft: Draft) -> Height:
     return start if cursor is None else Height(max(start, cursor.height - draft.state.limits.scan_range + 1))
 
 
-def expired(draft: Draft, batch: Batch) -> None:
-    """The destination's finalized state has no receipts and is past the timeouts: the refund begins."""
-    start_back(
-        draft, [NotReceived(packet=claim.packet) for claim in batch.claims], State.EXPIRED, batch.attempts
-    )
+def expired(draft: Draft, batch: Batch, *, closed: bool) -> None:
+    """The destination's finalized state has no receipts and will never have: the refund begins."""
+    claims = [NotReceived(packet=claim.packet, closed=closed) for claim in batch.claims]
+    start_back(draft, claims, State.EXPIRED, batch.attempts)
 
 
 def dispute(draft: Draft, batch: Batch, detail: str) -> None:
@@ -280,7 +308,7 @@ def dispute(draft: Draft, batch: Batch, detail: str) -> None:
     many tries the messages are rejected.
     """
     if batch.attempts >= draft.state.limits.attempts:
-        end(draft, batch, State.REJECTED, reason=detail)
+        give_up(draft, batch, detail)
         return
     state = draft.state
     heights = [seen.height for seen in map(state.packets.get, batch.sequences) if seen is not None]
@@ -295,6 +323,14 @@ def dispute(draft: Draft, batch: Batch, detail: str) -> None:
     )
     rescan(draft, Leg.OUT, heights)
     rest(draft, Leg.OUT, Stage.OBSERVE, WaitingOn.SOURCE_RPC, detail, None)
+
+
+def give_up(draft: Draft, batch: Batch, detail: str) -> None:
+    """Reject messages that were refuted for good; an ordered lane skips nothing, so there they are parked."""
+    if draft.state.params.ordered:
+        park(draft, batch, detail)
+    else:
+        end(draft, batch, State.REJECTED, reason=detail)
 
 
 def rescan(draft: Draft, leg: Leg, heights: Sequence[Height]) -> None:

@@ -32,6 +32,10 @@ class Paged(Generic[V]):
         page = self.pages.get(sequence >> _PAGE_BITS)
         return None if page is None else page.get(sequence)
 
+    def first(self) -> int | None:
+        """Return the lowest sequence, or None when there is none."""
+        return min(self.pages[min(self.pages)]) if self.pages else None
+
     def items(self) -> Iterator[tuple[int, V]]:
         """Yield (sequence, value) in ascending order of sequence."""
         for number in sorted(self.pages):

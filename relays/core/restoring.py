@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from adapters.api import SeenAcknowledgement, SeenPacket
 from proofs.types import Acknowledged, Claim, Sent
-from relays.core.batch import Batch
 from relays.core.draft import Draft, new_batch, with_turn
 from relays.core.lane import Awaited, LaneParams, LaneState, LegState, Limits, Stage
 from relays.core.observing import recent_back_height
@@ -88,11 +87,11 @@ def _restore_out(draft: Draft, messages: Sequence[Message]) -> None:
             Sent(packet=m.packet) for m in messages if m.delivery == submission and m.state is State.SUBMITTED
         ]
         batch = new_batch(draft, Leg.OUT, own, State.SUBMITTED)
-        _push(draft, replace(batch, submission=submission), Stage.TRACK)
+        draft.put(replace(batch, submission=submission), Stage.TRACK)
     parked = [message for message in messages if message.state is State.PARKED]
     for message in parked:
         batch = new_batch(draft, Leg.OUT, [Sent(packet=message.packet)], State.PARKED)
-        _push(draft, replace(batch, note=message.reason, attempts=message.attempts), Stage.PARKED)
+        draft.put(replace(batch, note=message.reason, attempts=message.attempts), Stage.PARKED)
     others: list[Claim] = [
         Sent(packet=message.packet)
         for message in messages
@@ -102,13 +101,8 @@ def _restore_out(draft: Draft, messages: Sequence[Message]) -> None:
 
 
 def _queue(draft: Draft, leg: Leg, stage: Stage, claims: Sequence[Claim], state: State) -> None:
+    """Queue claims in lists, without recording a move: the store knows."""
     size = draft.state.limits.batch
     for first in range(0, len(claims), size):
         batch = new_batch(draft, leg, claims[first : first + size], state)
-        _push(draft, replace(with_turn(draft, batch, draft.at_s), ready_s=0.0), stage)
-
-
-def _push(draft: Draft, batch: Batch, stage: Stage) -> None:
-    """Queue a batch without recording a move: the store knows."""
-    slot = (batch.leg, stage)
-    draft.queues[slot] = (*draft.queues.get(slot, ()), batch)
+        draft.put(replace(with_turn(draft, batch, draft.at_s), ready_s=0.0, old=True), stage)

@@ -33,11 +33,10 @@ class Check:
 
     leg: Leg
     stage: Stage
-    batch: Batch
-    parts: tuple[int, ...]
-    """Ids of the waiting batches that `batch` was joined from."""
+    batches: tuple[Batch, ...]
+    """Each goes its own way afterwards."""
     claims: tuple[Claim, ...]
-    """One for each of the batch, in order; not always the batch's own."""
+    """One for each of theirs, in order; not always their own."""
     at: BlockRef
     time_s: int
     """A time that the chain has reached for certain at its finalized block."""
@@ -50,12 +49,13 @@ class Prove:
     leg: Leg
     batch: Batch
     parts: tuple[int, ...]
+    """Ids of the waiting batches that `batch` was joined from."""
     at: BlockRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attest:
-    """Collect the signatures for a proven list."""
+    """Collect the evidence for a proven list: signatures, or headers and proofs."""
 
     leg: Leg
     batch: Batch
@@ -86,9 +86,6 @@ class Wait:
 
     until_s: float
 
-
-BatchStep = Check | Prove | Attest | Submit
-"""Steps that work on one batch."""
 
 Effect = Observe | Check | Prove | Attest | Submit | Track
 """Steps that touch the world."""

@@ -56,6 +56,8 @@ class WaitingOn(Enum):
     DESTINATION_FINALITY = "destination_finality"
     PROOF = "proof"
     ATTESTATIONS = "attestations"
+    EVIDENCE = "evidence"
+    """Headers and proofs, where the chain that acts runs a light client."""
     TURN = "turn"
     """Another gateway has the first turn to deliver it."""
     SOURCE_RPC = "source_rpc"
