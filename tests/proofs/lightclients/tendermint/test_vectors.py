@@ -288,7 +288,7 @@ def test_the_header_update_of_eureka_is_accepted():
 
 @needs(GREENFIELD)
 def test_the_light_blocks_of_greenfield_are_refused_for_what_they_add():
-    """Greenfield's CometBFT hashes more: a random mix in the header, a BLS key and a relayer per validator."""
+    """Greenfield hashes more: a random mix in the header, a BLS key and a relayer with every validator."""
     cases = load(GREENFIELD)["cases"]
     for case in cases:
         data = unhex(case["input"])
