@@ -5,6 +5,7 @@ rest. It guesses nothing: where there is nothing to do, the command is empty.
 """
 
 from gateway.views import ChainView, Explanation, LaneView, MessageView, Overview
+from proofs.codec import NEVER_S
 from relays.core.types import State, WaitingOn
 
 _ENDED = {
@@ -46,6 +47,7 @@ _WAITING = {
     WaitingOn.DESTINATION_FINALITY: "What happened on {destination} is not final there yet{because}.",
     WaitingOn.PROOF: "Its proof is being fetched and verified{because}.",
     WaitingOn.ATTESTATIONS: "Attestors are missing: {missing}.",
+    WaitingOn.EVIDENCE: "Headers and proofs for the chain's light client are being collected{because}.",
     WaitingOn.TURN: "Another gateway has the first turn to deliver it; ours comes after{because}.",
     WaitingOn.SOURCE_RPC: "The endpoints of {source} do not answer as they should{because}.",
     WaitingOn.DESTINATION_RPC: "The endpoints of {destination} do not answer as they should{because}.",
@@ -112,7 +114,9 @@ def _evidence(
         facts["reason"] = message.reason
     if message.next_action_s > now_s:
         facts["next_attempt_in_s"] = f"{message.next_action_s - now_s:.0f}"
-    if message.timeout_s > now_s:
+    if message.timeout_s >= NEVER_S:
+        facts["times_out"] = "no time limit"
+    elif message.timeout_s > now_s:
         facts["times_out_in_s"] = f"{message.timeout_s - now_s:.0f}"
     facts["transaction"] = message.transaction
     if message.delivery:

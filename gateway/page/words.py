@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from proofs.codec import NEVER_S
+
 _TONES = {
-    "good": {"acknowledged", "delivered", "up", "running", "live", "self", "ready"},
-    "bad": {"parked", "rejected", "halted", "down", "failing", "not ready"},
-    "warn": {"expired", "waiting", "stopped", "refunded"},
+    "good": {"acknowledged", "delivered", "up", "running", "live", "self", "ready", "active"},
+    "bad": {"parked", "rejected", "halted", "down", "failing", "not ready", "frozen"},
+    "warn": {"expired", "waiting", "stopped", "refunded", "expiring"},
     "calm": {"unknown"},
 }
 _SYMBOLS = {"good": "●", "bad": "✕", "warn": "▲", "busy": "◐", "calm": "○"}
@@ -31,6 +33,8 @@ def age(then_s: float | None, now_s: float) -> str:
     """Return how long ago (or ahead) a time is, in words of at most two units."""
     if then_s is None:
         return "never"
+    if then_s >= NEVER_S:
+        return "no time limit"
     seconds = int(abs(now_s - then_s))
     if seconds < _MINUTE_S:
         text = f"{seconds} s"
@@ -61,7 +65,9 @@ def steps(timeline: Iterable[Any], read: Callable[[Any, str], Any]) -> list[tupl
 
 
 def when(time_s: float) -> str:
-    """Return a time as UTC text with seconds."""
+    """Return a time as UTC text with seconds; a dash for one that never comes."""
+    if time_s >= NEVER_S:
+        return "–"
     return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

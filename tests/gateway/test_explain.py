@@ -3,6 +3,7 @@
 import pytest
 
 from gateway import explain
+from proofs.codec import NEVER_S
 from proofs.records import replace
 from relays.core.types import State, WaitingOn
 from tests.gateway.page import samples
@@ -60,3 +61,15 @@ def test_the_ends_need_no_command():
 def test_a_lane_that_is_gone_is_told():
     overview = replace(samples.overview(), lanes=())
     assert "not in the configuration" in why(overview, state="proving", waiting_on="proof").sentence
+
+
+def test_a_lane_of_light_clients_waits_for_evidence_and_not_for_attestors():
+    told = why(state="verified", waiting_on="evidence", reason="")
+    assert told.sentence == "Headers and proofs for the chain's light client are being collected."
+    assert told.command == ""
+
+
+def test_a_packet_without_timeout_by_time_has_no_time_limit():
+    told = why(state="proving", waiting_on="proof", timeout_s=NEVER_S)
+    assert told.evidence["times_out"] == "no time limit"
+    assert "times_out_in_s" not in told.evidence

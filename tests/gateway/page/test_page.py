@@ -6,6 +6,7 @@ import pytest
 
 from gateway.page import render, words
 from gateway.views import MessagePage
+from proofs.codec import NEVER_S
 from proofs.records import replace
 from relays.core.types import State
 from tests.gateway.page import samples
@@ -108,3 +109,8 @@ def test_every_state_has_a_tone_and_a_symbol(state):
 )
 def test_ages_are_said_in_two_units_at_most(then_s, text):
     assert words.age(then_s, 1000.0) == text
+
+
+def test_a_packet_that_never_times_out_by_time_is_shown_without_a_date():
+    assert words.age(NEVER_S, 1000.0) == "no time limit"
+    assert words.when(NEVER_S) == "–"
