@@ -200,6 +200,8 @@ class ClientView:
     """The client is lost when no newer block comes within this time; 0: it does not expire."""
     ordered: bool = False
     """The packets of this end are received in order, or not at all (IBC v1)."""
+    closed: bool = False
+    """This end takes and sends no packets any more (IBC v1)."""
 
 
 class Chain(ABC):
@@ -367,5 +369,7 @@ class AdapterPlugin:
     """(chain id, config) -> where its commitments live."""
     check: Callable[[Any], Mapping[str, str]]
     """(config) -> {key: what is wrong}. Beyond types; no I/O."""
+    account: Callable[[Any, bytes], str] | None = None
+    """(config, public key of 33 bytes) -> its account as the chain writes it; None: an Ethereum address."""
     max_attested: int = 256
     """Claims that one attested delivery to this chain may hold."""

@@ -11,6 +11,7 @@ from gateway.views import (
     AttestorView,
     ChainView,
     EndpointView,
+    HostedClientView,
     LaneView,
     MessageView,
     PayloadView,
@@ -19,6 +20,7 @@ from gateway.views import (
 from proofs.ids import PROFILES, InteropAddress, format_name
 from proofs.types import ChainId, Payload
 from relays.core.types import ENDS
+from relays.runtime.keeper import ClientHealth
 from relays.runtime.status import ChainHealth, ChainMode, LaneMode, LaneStatus
 
 _MAX_DETAIL = 500
@@ -59,7 +61,7 @@ def endpoint(health: EndpointHealth) -> EndpointView:
 
 
 def chain(
-    config: ChainConfig, health: ChainHealth, signer: bytes, endpoints: Sequence[EndpointHealth]
+    config: ChainConfig, health: ChainHealth, signer: str, endpoints: Sequence[EndpointHealth]
 ) -> ChainView:
     """Return the view of one chain."""
     status = health.status
@@ -75,7 +77,7 @@ def chain(
         observed_at_s=status.observed_at_s if status else None,
         light_client=health.light_client,
         assurance=health.assurance.value,
-        signer=address_text(config.id, signer),
+        signer=signer,
         endpoints=tuple([endpoint(one) for one in endpoints]),
     )
 
@@ -98,7 +100,11 @@ def attestor(config: AttestorConfig, peer: PeerClient | None) -> AttestorView:
 
 
 def lane(
-    entry: LaneEntry, status: LaneStatus, totals: LaneTotals | None, attestors: tuple[AttestorView, ...]
+    entry: LaneEntry,
+    status: LaneStatus,
+    totals: LaneTotals | None,
+    attestors: tuple[AttestorView, ...],
+    hosted: ClientHealth | None,
 ) -> LaneView:
     """Return the view of one lane; counts are those of the store."""
     counts = {state.value: count for state, count in totals.counts.items()} if totals else {}
@@ -123,6 +129,13 @@ def lane(
         open=sum(counts.values()) - ended,
         oldest_open_s=totals.oldest_open_s if totals else None,
         cursors={leg.value: cursor.height for leg, cursor in status.cursors.items()},
+        hosted=None if hosted is None else _hosted(hosted),
+    )
+
+
+def _hosted(health: ClientHealth) -> HostedClientView:
+    return HostedClientView(
+        state=health.mode.value, height=health.height, expires_s=health.expires_s, detail=health.detail
     )
 
 
@@ -145,6 +158,11 @@ def problems(chains: Sequence[ChainView], lanes: Sequence[LaneView]) -> tuple[st
     found = [f"chain {one.name} ({one.id}) is {one.state}: {one.error}" for one in down]
     found += [f"lane {one.id} is halted: {one.reason}" for one in lanes if one.state == "halted"]
     found += [f"lane {one.id} has not started yet" for one in lanes if one.reason == "starting"]
+    found += [
+        f"client {one.destination_client} on {one.destination_name} expires soon: {one.hosted.detail}"
+        for one in lanes
+        if one.hosted is not None and one.hosted.state == "expiring"
+    ]
     return tuple(found)
 
 

@@ -38,7 +38,7 @@ class Reader:
         name: str,
         version: str,
         chains: Sequence[ChainConfig],
-        signer_addresses: Mapping[ChainId, bytes],
+        accounts: Mapping[ChainId, str],
         lanes: LaneBook,
         links: Mapping[ChainId, ChainLink],
         store: SqliteStore,
@@ -49,7 +49,7 @@ class Reader:
         self._name = name
         self._version = version
         self._chains = tuple(chains)
-        self._signer_addresses = dict(signer_addresses)
+        self._accounts = dict(accounts)
         self._lanes = lanes
         self._links = dict(links)
         self._store = store
@@ -128,7 +128,7 @@ class Reader:
     def _chain(self, config: ChainConfig) -> ChainView:
         link = self._links[config.id]
         endpoints = link.chain.endpoint_health() if isinstance(link.chain, EndpointReporter) else ()
-        return present.chain(config, link.health(), self._signer_addresses.get(config.id, b""), endpoints)
+        return present.chain(config, link.health(), self._accounts.get(config.id, ""), endpoints)
 
     async def _find(self, message_id: str) -> Stored:
         """Return the message with this id or unique beginning of one. Raises `UnknownName`."""
@@ -162,4 +162,6 @@ class Reader:
     def _lane(self, entry: LaneEntry, totals: LaneTotals | None) -> LaneView:
         status = self._supervisor.lane(entry.lane).status()
         attestors = tuple(present.attestor(one, self._peers.get(one.name)) for one in entry.config.attestors)
-        return present.lane(entry, status, totals, attestors)
+        ends = (entry.lane.destination, entry.lane.destination_client)
+        hosted = {(one.chain, one.client): one for one in self._supervisor.clients()}.get(ends)
+        return present.lane(entry, status, totals, attestors, hosted)

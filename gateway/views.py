@@ -65,6 +65,20 @@ class AttestorView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostedClientView:
+    """The light client on a lane's destination, which this gateway keeps alive."""
+
+    state: str
+    """`unknown`, `active`, `expiring` (less than a third of its time is left), `expired`, `frozen`."""
+    height: int
+    """The newest block of the source that it trusts."""
+    expires_s: int
+    """When it is lost unless it gets a header; 0 when it does not expire."""
+    detail: str
+    """What was done for it last, or why that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneView:
     """One direction between two chains."""
 
@@ -98,6 +112,8 @@ class LaneView:
     """When the oldest open message came into its state."""
     cursors: Mapping[str, int]
     """Leg (`out`, `back`) -> height up to which it has been read."""
+    hosted: HostedClientView | None = None
+    """On a `light-client` lane; None on others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,14 @@ The **reader** shows all of it, the **control** lets a person halt, resume, retr
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
 
-from adapters.api import AdapterPlugin, Clock, GatewayChain, Resources
+from adapters.api import AdapterPlugin, Clock, GatewayChain, Resources, Signer
 from adapters.secret import SecretUnavailableError
+from gateway import present
 from gateway.api.app import build_app
 from gateway.api.services import IdempotencyBook, Services
 from gateway.attestor.client import PeerClient
@@ -40,10 +41,12 @@ from gateway.observe.store import ObservedStore
 from gateway.reader import Reader
 from gateway.store.store import SqliteStore
 from proofs.types import ChainId, Height, Lane
-from relays.core.lane import LaneParams
+from relays.core.filters import PacketFilter
+from relays.core.lane import LaneParams, Limits
 from relays.core.turns import rank
 from relays.runtime.clock import SystemClock
 from relays.runtime.heads import ChainLink
+from relays.runtime.ports import TrustMemory
 from relays.runtime.supervisor import Supervisor
 
 
@@ -65,9 +68,9 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
     clock = clock or SystemClock()
     keys = open_keys(config, plugins)
     book = LaneBook(config, plugins)
-    links = {chain.id: _link(chain, plugins[chain.adapter], keys, clock) for chain in config.chains}
-    chains = {name: link.chain for name, link in links.items()}
     store, metrics, finality = SqliteStore(config.store_file()), Metrics(), Finality()
+    links = {chain.id: _link(chain, plugins[chain.adapter], keys, clock, store) for chain in config.chains}
+    chains = {name: link.chain for name, link in links.items()}
     signers = LaneSigners(keys.attestors, store)
     clients = {name: PeerClient(peer, clock) for name, peer in config.peers.items()}
     supervisor = Supervisor(
@@ -83,13 +86,17 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
             finality=finality,
         ),
         clock=clock,
-        limits=config.limits,
+        limits_of={entry.lane: lane_limits(entry, config, plugins) for entry in book},
     )
     reader = Reader(
         name=config.gateway.name,
         version=_version(),
         chains=config.chains,
-        signer_addresses={chain: signers[0].address for chain, signers in keys.relayers.items() if signers},
+        accounts={
+            chain.id: account_text(chain, plugins[chain.adapter], payers[0])
+            for chain in config.chains
+            if (payers := keys.relayers[chain.id])
+        },
         lanes=book,
         links=links,
         store=store,
@@ -210,13 +217,15 @@ def _key_names(config: Config) -> list[str]:
     return sorted({config.keystore.master, *names})
 
 
-def _link(chain: ChainConfig, plugin: AdapterPlugin, keys: Keys, clock: Clock) -> ChainLink:
+def _link(
+    chain: ChainConfig, plugin: AdapterPlugin, keys: Keys, clock: Clock, memory: TrustMemory
+) -> ChainLink:
     """Return a chain with its judge. Nothing is connected yet."""
     adapter: GatewayChain = plugin.build(
         chain.id, chain.config, Resources(clock=clock, signers=keys.relayers[chain.id])
     )
     spec = plugin.light_client(chain.id, chain.config)
-    return ChainLink(adapter, spec, clock, poll_s=getattr(chain.config, "poll_s", 1.0))
+    return ChainLink(adapter, spec, clock, poll_s=getattr(chain.config, "poll_s", 1.0), memory=memory)
 
 
 def _source(link: ChainLink) -> Source:
@@ -227,7 +236,8 @@ def _source(link: ChainLink) -> Source:
 def _params(entry: LaneEntry, config: Config) -> LaneParams:
     """Return what the relay is told of a lane. `start_height` is what adapters call where packets begin."""
     starts = {chain.id: Height(getattr(chain.config, "start_height", 0)) for chain in config.chains}
-    names = [one.name for one in entry.config.attestors]
+    names = [one.name for one in entry.config.attestors] or [config.gateway.name]
+    chosen = entry.config.filter
     return LaneParams(
         lane=entry.lane,
         rank=rank(names, config.gateway.name, entry.lane),
@@ -235,7 +245,31 @@ def _params(entry: LaneEntry, config: Config) -> LaneParams:
         source_start=starts[entry.lane.source],
         destination_start=starts[entry.lane.destination],
         unsafe=entry.config.unsafe,
+        light_client=entry.config.security is Security.LIGHT_CLIENT,
+        ordered=entry.config.ordered,
+        filter=PacketFilter(
+            senders=frozenset(chosen.senders),
+            ports=frozenset(chosen.ports),
+            max_memo_bytes=chosen.max_memo_bytes or None,
+        ),
     )
+
+
+def account_text(chain: ChainConfig, plugin: AdapterPlugin, signer: Signer) -> str:
+    """Return the account of a key as people of this chain write it."""
+    if plugin.account is None:
+        return present.address_text(chain.id, signer.address)
+    return plugin.account(chain.config, signer.public_key)
+
+
+def lane_limits(entry: LaneEntry, config: Config, plugins: Mapping[str, AdapterPlugin]) -> Limits:
+    """Return the bounds of one lane: those of `[limits]`, and lists that both its chains can take."""
+    batch = entry.config.batch or config.limits.batch
+    if entry.config.security is Security.ATTESTED:
+        ends = (entry.lane.source, entry.lane.destination)
+        adapters = [plugins[chain.adapter] for chain in config.chains if chain.id in ends]
+        batch = min(batch, *[adapter.max_attested for adapter in adapters])
+    return replace(config.limits, batch=batch)
 
 
 def _version() -> str:

@@ -5,18 +5,18 @@ family is refused, so an endpoint cannot pick the weaker judge.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from proofs.evm.storage import RouterStorage
 from proofs.ibc_store import IbcStore
-from proofs.lightclients import agreement, quorum
+from proofs.lightclients import agreement, quorum, tendermint
 from proofs.memory_tree import MemoryStore
 from proofs.types import Claim, CommitmentStore, TrustedState, UntrustedProof, UntrustedUpdate
 from proofs.verdict import Reason, Rejected, Verdict
 
-LightClientParams = agreement.AgreementParams | quorum.QuorumParams
+LightClientParams = agreement.AgreementParams | quorum.QuorumParams | tendermint.TendermintParams
 """Parameters of any family; the chain's identity is in them."""
 
 
@@ -26,6 +26,8 @@ class LightClient:
 
     params_type: type[LightClientParams]
     advance: Callable[[TrustedState | None, UntrustedUpdate, Any, float], Verdict[TrustedState]]
+    skipping: bool = False
+    """`NotEnoughTrust` means that the target is too far away: a block between may lead to it."""
 
 
 class OpenStore(Protocol):
@@ -39,6 +41,9 @@ LIGHT_CLIENTS: Mapping[str, LightClient] = MappingProxyType(
     {
         "agreement": LightClient(params_type=agreement.AgreementParams, advance=agreement.advance),
         "quorum": LightClient(params_type=quorum.QuorumParams, advance=quorum.advance),
+        "tendermint": LightClient(
+            params_type=tendermint.TendermintParams, advance=tendermint.advance, skipping=True
+        ),
     }
 )
 """Name in `UntrustedUpdate.light_client` -> family."""
@@ -64,3 +69,18 @@ def advance(
             f"got {untrusted_update.light_client[:64]!r}",
         )
     return family.advance(trusted, untrusted_update, params, now_s)
+
+
+def assume(
+    untrusted_update: UntrustedUpdate, params: LightClientParams, now_s: float
+) -> Verdict[TrustedState]:
+    """Return what somebody believes who trusts exactly the block of this update, of a skipping family.
+
+    It says nothing about whether we trust that block: use it to plan what such a party can be shown next.
+    """
+    if not isinstance(params, tendermint.TendermintParams):
+        detail = f"light client: expected one that starts at a block, got {type(params).__name__}"
+        return Rejected(reason=Reason.WRONG_CHAIN, detail=detail)
+    target = untrusted_update.target
+    start = replace(params, anchor_height=target.height, anchor_hash=target.hash)
+    return advance(None, untrusted_update, start, now_s)

@@ -17,7 +17,8 @@ from gateway.attestor.wire import Request
 from gateway.store.errors import StoreError, TimestampConflictError
 from proofs.types import BlockRef, ChainId, Claim, Proven
 from proofs.verdict import Accepted, NotEnoughTrust, Rejected, Verdict
-from relays.runtime.evidence import TrustBook, prove_and_verify
+from relays.runtime.evidence import prove_and_verify
+from relays.runtime.trust import TrustBook
 
 _MAX_AT_ONCE = 8
 """Requests that are proven at the same time; others wait, their askers time out and come again."""

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 from adapters.api import AdapterPlugin
 from gateway.config.diagnostics import Findings, nearest
-from gateway.config.schema import ApiConfig, ChainConfig, LaneConfig, PeerConfig, Security, SelfConfig
+from gateway.config.schema import (
+    ApiConfig,
+    ChainConfig,
+    FilterConfig,
+    LaneConfig,
+    PeerConfig,
+    Security,
+    SelfConfig,
+)
 from proofs.limits import MAX_CLAIMS
 from proofs.types import Assurance
 from relays.core.lane import Limits
@@ -49,7 +57,7 @@ def check(parts: Parts, plugins: Mapping[str, AdapterPlugin], findings: Findings
     for index, lane in parts.lanes:
         key = f"lanes[{index}]"
         _check_ends(lane, key, parts, findings)
-        _check_attestors(lane, key, parts, findings)
+        _check_security(lane, key, parts, findings)
         _check_unsafe(lane, key, unsafe_because(lane, parts.chains, plugins), findings)
     for index, raw in parts.broken_lanes:
         _check_broken(raw, f"lanes[{index}]", parts, findings)
@@ -133,7 +141,17 @@ def _check_limits(limits: Limits | None, findings: Findings) -> None:
         return
     if not 1 <= limits.batch <= MAX_CLAIMS:
         findings.error("limits.batch", f"expected 1 to {MAX_CLAIMS}, got {limits.batch}")
-    for name in ("window", "ahead", "scan_range", "max_open", "attempts", "refusals", "refused_run"):
+    for name in (
+        "look",
+        "fresh_run",
+        "window",
+        "ahead",
+        "scan_range",
+        "max_open",
+        "attempts",
+        "refusals",
+        "refused_run",
+    ):
         if (value := getattr(limits, name)) < 1:
             findings.error(f"limits.{name}", f"expected 1 or more, got {value}")
     for name in ("standby_s", "track_s", "proof_age_s", "recheck_s"):
@@ -180,15 +198,24 @@ def _check_threshold(threshold: int, attestors: int, key: str, findings: Finding
         findings.warning(f"{key}.threshold", complaint)
 
 
+def _check_security(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
+    """Check that what the lane asks for fits the way in which its destination is convinced."""
+    if lane.ordered and lane.filter != FilterConfig():
+        complaint = "expected no filter on an ordered lane: one packet that is left out stops all others"
+        findings.error(f"{key}.filter", complaint)
+    if lane.security is Security.ATTESTED:
+        if lane.ordered:
+            complaint = "only channels of IBC deliver in order, and attestors sign nothing about them"
+            findings.error(f"{key}.ordered", complaint, 'security = "light-client"')
+        _check_attestors(lane, key, parts, findings)
+    elif lane.attestors or lane.threshold:
+        count = len(lane.attestors)
+        complaint = f"expected none on a light-client lane, got {count} and threshold {lane.threshold}"
+        findings.error(f"{key}.attestors", complaint, 'security = "attested" asks for signatures')
+
+
 def _check_attestors(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:
     names = [attestor.name for attestor in lane.attestors]
-    if lane.security is Security.LIGHT_CLIENT:
-        if names or lane.threshold:
-            complaint = (
-                f"expected none on a light-client lane, got {len(names)} and threshold {lane.threshold}"
-            )
-            findings.error(f"{key}.attestors", complaint, 'security = "attested" asks for signatures')
-        return
     if not names:
         findings.error(f"{key}.attestors", "expected at least 1, got none", 'or security = "light-client"')
     if lane.threshold < 1:

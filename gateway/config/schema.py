@@ -148,8 +148,8 @@ class FilterConfig:
     """Senders of token transfers, in their chain's notation; empty: everybody."""
     ports: tuple[str, ...] = ()
     """Source ports (applications); empty: all."""
-    max_memo_bytes: Annotated[int, Meta(ge=0)] = 32_768
-    """Longest memo of a token transfer."""
+    max_memo_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Longest memo of a token transfer; 0: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,9 @@ class Metrics:
                 ("backlog_oldest_seconds", "Age of the oldest open message in its state."),
             )
         }
+        self._client_expiry = self._gauge(
+            "client_expires_seconds", "Time until the light client on a lane's destination is lost.", "lane"
+        )
         self._backlog = self._gauge("backlog_messages", "Messages by state.", "lane", "state")
         self._endpoint = self._gauge(
             "endpoint_usable",
@@ -91,6 +94,8 @@ class Metrics:
         self._lane["lane_running"].labels(*labels).set(view.state == "running")
         self._lane["lane_unsafe"].labels(*labels).set(view.unsafe)
         self._lane["backlog_oldest_seconds"].labels(*labels).set(_since(view.oldest_open_s, now_s) or 0)
+        if view.hosted is not None and view.hosted.expires_s:
+            self._client_expiry.labels(view.id).set(view.hosted.expires_s - now_s)
         for state, number in view.counts.items():
             self._backlog.labels(view.id, state).set(number)
         for attestor in view.attestors:

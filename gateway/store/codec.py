@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgpack
 
-from proofs.types import ClientId, Packet, Payload
+from proofs.types import Channel, ClientId, Height, Packet, Payload
 from proofs.types import Sequence as PacketSequence
 
 Range = tuple[int, int]
@@ -19,13 +19,15 @@ def pack_packet(packet: Packet) -> bytes:
         (one.source_port, one.destination_port, one.version, one.encoding, one.value)
         for one in packet.payloads
     ]
-    fields = (packet.source_client, packet.destination_client, packet.timeout_s, payloads)
+    fields: tuple[object, ...] = (packet.source_client, packet.destination_client, packet.timeout_s, payloads)
+    if (end := packet.channel) is not None:
+        fields = (*fields, (end.timeout_ns, end.timeout_revision, end.timeout_height, end.ordered))
     return cast("bytes", msgpack.packb(fields))
 
 
 def unpack_packet(sequence: int, blob: bytes) -> Packet:
     """Return the packet that `pack_packet` wrote."""
-    source_client, destination_client, timeout_s, payloads = cast("Any", msgpack.unpackb(blob))
+    source_client, destination_client, timeout_s, payloads, *end = cast("Any", msgpack.unpackb(blob))
     return Packet(
         sequence=PacketSequence(sequence),
         source_client=ClientId(source_client),
@@ -41,6 +43,13 @@ def unpack_packet(sequence: int, blob: bytes) -> Packet:
             )
             for source_port, destination_port, version, encoding, value in payloads
         ),
+        channel=_channel(*end[0]) if end else None,
+    )
+
+
+def _channel(timeout_ns: int, revision: int, height: int, ordered: bool) -> Channel:  # noqa: FBT001
+    return Channel(
+        timeout_ns=timeout_ns, timeout_revision=revision, timeout_height=Height(height), ordered=ordered
     )
 
 

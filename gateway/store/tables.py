@@ -118,6 +118,21 @@ SIGNED_HEIGHTS = Table(
 )
 """The signing log, written before a signature is made: two timestamps for one height freeze a client."""
 
+TRUST = Table(
+    "trust",
+    METADATA,
+    Column("chain", Text, primary_key=True),
+    Column("anchor_height", Integer, nullable=False),
+    Column("anchor_hash", LargeBinary, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("time_s", Integer, nullable=False),
+    Column("assurance", Text, nullable=False),
+    Column("consensus", LargeBinary, nullable=False),
+)
+"""The newest state that a light client trusts, under the configured anchor that it grew from."""
+
 AUDIT = Table(
     "audit",
     METADATA,

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from adapters.api import Clock
-from proofs.types import Assurance, Sequence
+from proofs.types import Assurance, Height, Sequence
 from relays.core.batch import Batch
-from relays.core.events import Halted, Resumed, Retried
+from relays.core.events import DestinationClosed, Halted, Resumed, Retried
 from relays.core.lane import LaneParams, LaneState, Stage
 from relays.core.types import Leg, State
 from relays.runtime.heads import ChainLink
@@ -50,6 +50,11 @@ class LaneHandle:
         """Start these parked messages again, or all when none is named."""
         if self._loop is not None:
             self._loop.obey(Retried(at_s=self._clock.now_s(), sequences=frozenset(sequences)))
+
+    def destination_closed(self, height: Height) -> None:
+        """Tell the lane that the other end of its channel is closed, as of this block of the destination."""
+        if self._loop is not None:
+            self._loop.post(DestinationClosed(at_s=self._clock.now_s(), height=height))
 
     def status(self) -> LaneStatus:
         """Return a snapshot."""

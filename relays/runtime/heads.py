@@ -10,13 +10,16 @@ from typing import Protocol
 import structlog
 
 from adapters.api import ChainStatus, Clock, GatewayChain, HeadWatcher, LightClientSpec
-from adapters.errors import AdapterError, RateLimited, Remedy
+from adapters.errors import AdapterError, NotYetAvailable, RateLimited, Remedy
 from proofs.types import BlockRef, ChainId
+from proofs.verdict import Accepted, Rejected
 from relays.core.backoff import delay_s
 from relays.core.lane import Limits
 from relays.runtime.bell import Bell
-from relays.runtime.evidence import TrustBook, contradiction_of
+from relays.runtime.evidence import contradiction_of
+from relays.runtime.ports import TrustMemory
 from relays.runtime.status import ChainHealth, ChainMode
+from relays.runtime.trust import TrustBook
 
 _log = structlog.get_logger("relays.heads")
 _VERIFY_EVERY_S = 10.0
@@ -42,13 +45,21 @@ class ChainLink:
     """One connected chain. `run` owns its lifetime."""
 
     def __init__(
-        self, chain: GatewayChain, spec: LightClientSpec, clock: Clock, *, poll_s: float = 1.0
+        self,
+        chain: GatewayChain,
+        spec: LightClientSpec,
+        clock: Clock,
+        *,
+        poll_s: float = 1.0,
+        memory: TrustMemory | None = None,
     ) -> None:
+        """Use a chain. `memory` keeps trust over restarts, for families that start at an anchor."""
         self.chain = chain
         self.spec = spec
         self.trust = TrustBook()
         self._clock = clock
         self._poll_s = poll_s
+        self._memory = memory
         self._bell = Bell(clock)
         self._usable = asyncio.Event()
         self._usable.set()
@@ -87,6 +98,12 @@ class ChainLink:
             light_client=self.spec.family,
         )
 
+    def head(self) -> BlockRef:
+        """Return the newest block that was read. Raises `NotYetAvailable` before the first."""
+        if self._status is None:
+            raise NotYetAvailable(f"{self.chain.chain_id}: expected a head, none was read yet")
+        return self._status.head
+
     def contradict(self, detail: str) -> None:
         """Halt all lanes of this chain until a person resumes one."""
         self._usable.clear()
@@ -110,6 +127,7 @@ class ChainLink:
     async def run(self) -> None:
         """Connect and read heads until cancelled, then close the adapter."""
         try:
+            await self._recall()
             async with asyncio.TaskGroup() as group:
                 if isinstance(self.chain, HeadWatcher):
                     group.create_task(self._watch(self.chain))
@@ -117,6 +135,13 @@ class ChainLink:
                     await self._bell.wait(await self._round())
         finally:
             await self.chain.close()
+
+    async def _recall(self) -> None:
+        """Take up trust where an earlier run left it: the configured anchor may have expired since."""
+        if self._memory is not None and self.spec.anchor is not None:
+            known = await self._memory.recall_trust(self.spec.anchor)
+            if known is not None:
+                self.trust.recall(known)
 
     async def _watch(self, watcher: HeadWatcher) -> None:
         """Ring for every head that the chain announces; a subscription that ends is begun again.
@@ -172,8 +197,18 @@ class ChainLink:
             actual = await self.chain.block(self._verified.height)
             if actual != self._verified:
                 await self._doubt(self._verified, actual)
-            else:
-                self._verified, self._verified_s = finalized, now_s
+                return
+            self._verified, self._verified_s = finalized, now_s
+            if self.spec.anchor is not None:
+                await self._stay_fresh(finalized)
+
+    async def _stay_fresh(self, finalized: BlockRef) -> None:
+        """Bring trust to the newest block: it would run out on a chain from which nothing is proven."""
+        verdict = await self.trust.advance_to(self.chain, self.spec, finalized, self._clock.now_s())
+        if isinstance(verdict, Accepted) and self._memory is not None and self.spec.anchor is not None:
+            await self._memory.remember_trust(self.spec.anchor, verdict.value)
+        elif isinstance(verdict, Rejected):
+            self._enter(ChainMode.DOWN, f"{verdict.reason.value}: {verdict.detail}")
 
     async def _doubt(self, expected: BlockRef, actual: BlockRef) -> None:
         """Judge another block where a finalized one was: a violation if our light client accepts it."""

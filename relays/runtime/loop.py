@@ -16,6 +16,7 @@ from relays.core.lane import LaneParams, LaneState, Limits
 from relays.core.restoring import restore
 from relays.core.steps import Effect, Wait
 from relays.runtime.bell import Bell
+from relays.runtime.carry import Carrier
 from relays.runtime.clock import SteadyClock
 from relays.runtime.heads import ChainLink
 from relays.runtime.journal import Journal
@@ -57,6 +58,7 @@ class LaneLoop:
             source=source,
             destination=destination,
             attestors=attestors,
+            carrier=Carrier() if params.light_client else None,
             journal=Journal(store, params.lane, clock),
             clock=clock,
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from adapters.api import Clock
+from adapters.api import Clock, Evidence
 from adapters.errors import AdapterError, MalformedReply, RateLimited, Refused, Underfunded
 from proofs.types import BlockRef
 from proofs.verdict import Accepted, Reason, Rejected
@@ -29,6 +29,7 @@ from relays.core.failing import touches_source
 from relays.core.lane import LaneParams
 from relays.core.steps import Attest, Check, Effect, Observe, Prove, Submit, Track
 from relays.core.types import Leg
+from relays.runtime.carry import Carrier, host_of
 from relays.runtime.evidence import contradiction_of, prove_and_verify
 from relays.runtime.heads import ChainLink
 from relays.runtime.journal import Journal
@@ -43,6 +44,8 @@ class World:
     source: ChainLink
     destination: ChainLink
     attestors: Attestors
+    carrier: Carrier | None
+    """Set when the destination judges headers and proofs itself: then nobody is asked to sign."""
     journal: Journal
     clock: Clock
 
@@ -64,7 +67,7 @@ async def _perform(world: World, step: Effect) -> Event:
         case Prove():
             return await _prove(world, step)
         case Attest():
-            evidence = await world.attestors.attest(world.params.lane, step.batch.proven)
+            evidence = await _evidence(world, step)
             return Signed(at_s=world.clock.now_s(), step=step, evidence=evidence)
         case Submit():
             await world.journal.flushed()
@@ -81,6 +84,15 @@ async def _perform(world: World, step: Effect) -> Event:
 def _link(world: World, step: Effect) -> ChainLink:
     """Return the chain that a step speaks to."""
     return world.source if touches_source(step) else world.destination
+
+
+async def _evidence(world: World, step: Attest) -> Evidence:
+    """Return why the chain that must act is to believe a proven list."""
+    lane, proven = world.params.lane, step.batch.proven
+    if world.carrier is None:
+        return await world.attestors.attest(lane, proven)
+    host = host_of(lane, world.source, world.destination, proven[0].claim)
+    return await world.carrier.carry(lane, host, proven, world.clock.now_s())
 
 
 async def _observe(world: World, step: Observe) -> Event:
@@ -127,8 +139,9 @@ async def _prove(world: World, step: Prove) -> Event:
         if isinstance(block, Rejected) and block.reason is Reason.CONTRADICTION:
             link.contradict(block.detail)
         return BlockRefused(at_s=world.clock.now_s(), step=step, verdict=block)
+    keep = None if world.carrier is None else world.carrier.shelf.put
     verdicts = await prove_and_verify(
-        link.chain, link.spec, link.trust, lane, step.batch.claims, step.at, now_s
+        link.chain, link.spec, link.trust, lane, step.batch.claims, step.at, now_s, keep=keep
     )
     return Judged(at_s=world.clock.now_s(), step=step, verdicts=verdicts)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.api import Attested
-from proofs.types import Claim, Lane, Proven
+from proofs.types import BlockRef, Claim, Lane, Proven, TrustedState
 from relays.core.types import Changes, Cursor, Leg, Message
 
 
@@ -26,6 +26,16 @@ class Store(Protocol):
 
     async def save(self, lane: Lane, changes: Changes) -> None:
         """Write the changes in one transaction and return when they are durable. Idempotent per sequence."""
+
+
+class TrustMemory(Protocol):
+    """Durable memory of what a light client trusts, for families that start at a configured anchor."""
+
+    async def recall_trust(self, anchor: BlockRef) -> TrustedState | None:
+        """Return what was remembered last under exactly this anchor; None for another one."""
+
+    async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
+        """Keep this state instead of the one before, and return when it is durable."""
 
 
 class AttestorsMissing(Exception):  # noqa: N818 - a condition to wait out, named for what it says

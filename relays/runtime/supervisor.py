@@ -13,13 +13,17 @@ import structlog
 from adapters.api import Clock
 from proofs.types import ChainId, Lane
 from relays.core.lane import LaneParams, Limits
+from relays.runtime.carry import Host
 from relays.runtime.handle import LaneHandle
 from relays.runtime.heads import ChainLink
+from relays.runtime.keeper import ClientHealth, ClientKeeper
 from relays.runtime.loop import LaneLoop, StartOver
 from relays.runtime.ports import Attestors, LaneRecord, Store
 from relays.runtime.status import ChainHealth
 
 _log = structlog.get_logger("relays.supervisor")
+_RETRY_S = 60.0
+"""Until a keeper that failed unexpectedly looks again."""
 
 
 class Supervisor:
@@ -34,18 +38,22 @@ class Supervisor:
         attestors: Attestors,
         clock: Clock,
         limits: Limits | None = None,
+        limits_of: Mapping[Lane, Limits] | None = None,
     ) -> None:
+        """`limits` hold for every lane that `limits_of` does not name."""
         self._links = dict(links)
         self._store = store
         self._attestors = attestors
         self._clock = clock
         self._limits = limits if limits is not None else Limits()
+        self._limits_of = dict(limits_of or {})
         self._handles = {
             params.lane: LaneHandle(
                 params, self._links[params.lane.source], self._links[params.lane.destination], clock
             )
             for params in lanes
         }
+        self._keepers = [self._keeper(params.lane) for params in lanes if params.light_client]
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -54,6 +62,8 @@ class Supervisor:
                 group.create_task(self._supervise_chain(link))
             for handle in self._handles.values():
                 group.create_task(self._supervise_lane(handle))
+            for keeper in self._keepers:
+                group.create_task(self._supervise_keeper(keeper))
 
     def lane(self, lane: Lane) -> LaneHandle:
         """Return the handle of a lane. Raises `KeyError` for an unknown one."""
@@ -66,6 +76,35 @@ class Supervisor:
     def chains(self) -> tuple[ChainHealth, ...]:
         """Return how each chain does."""
         return tuple([link.health() for link in self._links.values()])
+
+    def clients(self) -> tuple[ClientHealth, ...]:
+        """Return how each light client does that we keep alive on a destination."""
+        return tuple([keeper.health() for keeper in self._keepers])
+
+    def _keeper(self, lane: Lane) -> ClientKeeper:
+        """Return the keeper of the client on a lane's destination: it judges both lanes of the pair."""
+        host = Host(
+            client=lane.destination_client,
+            acting=self._links[lane.destination],
+            proving=self._links[lane.source],
+        )
+        judged = [self._handles[one] for one in (lane, lane.reverse()) if one in self._handles]
+
+        def lost(reason: str) -> None:
+            for handle in judged:
+                handle.halt(f"client {host.client} on {lane.destination}: {reason}")
+
+        return ClientKeeper(lane, host, self._clock, lost=lost, closed=self._handles[lane].destination_closed)
+
+    async def _supervise_keeper(self, keeper: ClientKeeper) -> None:
+        """Keep a keeper running; an error that nobody expected is shown and the client looked at again."""
+        while True:
+            try:
+                await keeper.run()
+            except Exception as error:  # noqa: BLE001 - the one place where everything is caught
+                _log.exception("client.failed", client=keeper.health().client)
+                keeper.failed(f"unexpected: {first_error(error)!r}")
+            await self._clock.sleep(_RETRY_S)
 
     async def _supervise_chain(self, link: ChainLink) -> None:
         """Keep a chain's reader running; an error that nobody expected halts the chain's lanes."""
@@ -88,7 +127,7 @@ class Supervisor:
                 store=self._store,
                 attestors=self._attestors,
                 clock=self._clock,
-                limits=self._limits,
+                limits=self._limits_of.get(handle.params.lane, self._limits),
             )
             handle.began(loop)
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.api import (
     Attested,
@@ -11,12 +12,14 @@ from adapters.api import (
     SeenPacket,
     SubmissionId,
 )
+from proofs import channels
 from proofs.records import replace
 from proofs.types import (
     _SEAL,
     Assurance,
     BlockRef,
     ChainId,
+    Channel,
     Claim,
     ClientId,
     Height,
@@ -72,7 +75,7 @@ def status(chain: ChainId, head: int, finalized: int, time_s: float = NOW_S) -> 
     )
 
 
-def packet(sequence: int, timeout_s: int = FAR_S) -> Packet:
+def packet(sequence: int, timeout_s: int = FAR_S, channel: Channel | None = None) -> Packet:
     payload = Payload(source_port="a", destination_port="a", version="1", encoding="x", value=b"hello")
     return Packet(
         sequence=PacketSequence(sequence),
@@ -80,11 +83,29 @@ def packet(sequence: int, timeout_s: int = FAR_S) -> Packet:
         destination_client=LANE.destination_client,
         timeout_s=timeout_s,
         payloads=(payload,),
+        channel=channel,
     )
 
 
-def seen(sequence: int, height: int = 11, timeout_s: int = FAR_S) -> SeenPacket:
-    return SeenPacket(packet=packet(sequence, timeout_s), height=Height(height), transaction=f"tx{sequence}")
+def seen(
+    sequence: int, height: int = 11, timeout_s: int = FAR_S, channel: Channel | None = None
+) -> SeenPacket:
+    return SeenPacket(
+        packet=packet(sequence, timeout_s, channel), height=Height(height), transaction=f"tx{sequence}"
+    )
+
+
+def seen_on_channel(
+    sequence: int, height: int = 11, *, timeout_ns: int = 0, timeout_height: int = 0, revision: int = 0
+) -> SeenPacket:
+    """Return a packet of an IBC v1 channel; both timeouts are optional."""
+    channel = Channel(
+        timeout_ns=timeout_ns,
+        timeout_revision=revision,
+        timeout_height=Height(timeout_height),
+        ordered=False,
+    )
+    return seen(sequence, height, channels.timeout_s(timeout_ns), channel)
 
 
 def answered(sequence: int, height: int = 20, answer: tuple[bytes, ...] = ANSWER) -> SeenAcknowledgement:
@@ -100,8 +121,10 @@ def proven(claim: Claim, at: BlockRef) -> Proven[Claim]:
 ATTESTED = Attested(height=Height(1), time_s=1, state_signatures=(b"s",), packet_signatures=(b"p",))
 
 
-def fresh(rank: int = 0, limits: Limits = LIMITS, stored: Iterable[Message] = ()) -> LaneState:
-    params = LaneParams(lane=LANE, rank=rank, takeover_s=30.0)
+def fresh(
+    rank: int = 0, limits: Limits = LIMITS, stored: Iterable[Message] = (), **params_of: Any
+) -> LaneState:
+    params = LaneParams(lane=LANE, rank=rank, takeover_s=30.0, **params_of)
     return restore(params, limits, {}, tuple(stored), NOW_S)
 
 
@@ -234,10 +257,16 @@ class Drive:
 
 
 def driven(
-    packets: Sequence[SeenPacket], *, rank: int = 0, limits: Limits = LIMITS, born_s: float = NOW_S
+    packets: Sequence[SeenPacket],
+    *,
+    rank: int = 0,
+    limits: Limits = LIMITS,
+    born_s: float = NOW_S,
+    kind: type[Drive] = Drive,
+    **params_of: Any,
 ) -> Drive:
     """Return a drive whose source has these packets, all sent after the lane's start (block 10)."""
-    drive = Drive(state=fresh(rank, limits), packets=list(packets), now_s=born_s)
+    drive = kind(state=fresh(rank, limits, **params_of), packets=list(packets), now_s=born_s)
     drive.heads()
     drive.start()
     for step in drive.steps:

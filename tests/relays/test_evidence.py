@@ -11,7 +11,8 @@ from proofs.memory_tree import MemoryHeader, encode_header, header_hash
 from proofs.signatures import address_of, sign
 from proofs.types import Assurance, BlockRef, ChainId, Height, UntrustedUpdate
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
-from relays.runtime.evidence import TrustBook, contradiction_of
+from relays.runtime.evidence import contradiction_of
+from relays.runtime.trust import TrustBook
 
 CHAIN = ChainId("memory:red")
 KEYS = [bytes([number]) * 32 for number in (1, 2, 3)]

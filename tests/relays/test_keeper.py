@@ -1,0 +1,221 @@
+"""Keepers of hosted clients: refresh in time, a fork reported, a lost client told to its lanes."""
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from adapters.abilities import ClientWatcher
+from adapters.api import (
+    Carried,
+    ChainStatus,
+    ClientView,
+    Delivery,
+    Included,
+    LightClientSpec,
+    SeenClientUpdate,
+    SubmissionId,
+)
+from proofs.types import Assurance, BlockRef, ChainId, ClientId, Height, Lane, UntrustedUpdate
+from relays.runtime.carry import Host
+from relays.runtime.heads import ChainLink
+from relays.runtime.keeper import ClientKeeper, ClientMode
+from tests.support.clocks import ManualClock
+from tests.support.cosmos_blocks import CHAIN, INTERVAL_S, START_S, Made, forged, grow, params_of, seats
+
+HOST = ChainId("cosmos:host-1")
+CLIENT = ClientId("07-tendermint-0")
+PERIOD_S = 300
+BLOCKS = grow([seats(1, 2, 3, 4)] * 100)
+LANE = Lane(
+    source=CHAIN, source_client=ClientId("07-tendermint-9"), destination=HOST, destination_client=CLIENT
+)
+
+
+@dataclass
+class Followed:
+    """The chain that the client follows."""
+
+    chain_id: ChainId = CHAIN
+    head: int = 10
+    instead: dict[BlockRef, UntrustedUpdate] = field(default_factory=dict)
+
+    async def connect(self) -> None:
+        pass
+
+    async def status(self) -> ChainStatus:
+        made = BLOCKS[self.head]
+        return ChainStatus(
+            head=made.ref, finalized=made.ref, finalized_time_s=made.time_s, observed_at_s=made.time_s
+        )
+
+    async def block(self, height: Height) -> BlockRef:
+        return BLOCKS[height].ref
+
+    async def update(self, target: BlockRef) -> UntrustedUpdate:
+        return BLOCKS[target.height].update
+
+
+@dataclass
+class Hosting(ClientWatcher):
+    """The chain on which the client lives."""
+
+    chain_id: ChainId = HOST
+    height: int = 500
+    trusted: int = 10
+    frozen: bool = False
+    closed: bool = False
+    given: list[SeenClientUpdate] = field(default_factory=list)
+    delivered: list[Delivery] = field(default_factory=list)
+
+    async def connect(self) -> None:
+        pass
+
+    async def status(self) -> ChainStatus:
+        ref = await self.block(Height(self.height))
+        return ChainStatus(head=ref, finalized=ref, finalized_time_s=START_S, observed_at_s=START_S)
+
+    async def block(self, height: Height) -> BlockRef:
+        return BlockRef(chain=HOST, height=height, hash=bytes([1]) * 32)
+
+    async def client(self, client: ClientId, at: BlockRef) -> ClientView:
+        return ClientView(
+            kind="07-tendermint",
+            counterparty=LANE.source_client,
+            attestors=(),
+            threshold=0,
+            latest_height=Height(self.trusted),
+            frozen=self.frozen,
+            latest_time_s=BLOCKS[self.trusted].time_s,
+            trusting_period_s=PERIOD_S,
+            closed=self.closed,
+        )
+
+    async def client_updates(self, client: ClientId, first: Height, last: BlockRef) -> list[SeenClientUpdate]:
+        return [seen for seen in self.given if first <= seen.height <= last.height]
+
+    async def submit(self, delivery: Delivery) -> SubmissionId:
+        self.delivered.append(delivery)
+        if delivery.evidence.conflict is None:
+            self.trusted = delivery.evidence.updates[-1].target.height
+        else:
+            self.frozen = True
+        return SubmissionId("tx")
+
+    async def submissions(self, ids: tuple[SubmissionId, ...]) -> list[Included]:
+        at = await self.block(Height(self.height))
+        return [Included(at=at, succeeded=True, detail="", fee=1) for _ in ids]
+
+
+class Yard:
+    """A keeper with its two chains, looked at round by round."""
+
+    def __init__(self) -> None:
+        self.followed, self.hosting = Followed(), Hosting()
+        self.clock = ManualClock(BLOCKS[10].time_s + 1.0)
+        spec = LightClientSpec(
+            family="tendermint",
+            params=params_of(BLOCKS[1], trusting_period_s=PERIOD_S * 10),
+            assurance=Assurance.CONSENSUS,
+            anchor=BLOCKS[1].ref,
+        )
+        unjudged = replace(spec, anchor=None)
+        self.acting = ChainLink(self.hosting, unjudged, self.clock)
+        self.proving = ChainLink(self.followed, spec, self.clock)
+        self.lost: list[str] = []
+        self.closed: list[int] = []
+        host = Host(client=CLIENT, acting=self.acting, proving=self.proving)
+        self.keeper = ClientKeeper(LANE, host, self.clock, lost=self.lost.append, closed=self.closed.append)
+
+    async def look(self, *, at: int) -> ClientMode:
+        """Let the chain grow up to a height, time pass with it, and the keeper look once."""
+        self.followed.head, self.clock.time_s = at, BLOCKS[at].time_s + 1.0
+        self.hosting.height += 1
+        for link in (self.acting, self.proving):
+            await link._round()
+        await self.keeper.look()
+        return self.keeper.health().mode
+
+
+async def test_a_young_client_is_left_alone() -> None:
+    yard = Yard()
+    assert await yard.look(at=10 + PERIOD_S // INTERVAL_S // 2 - 1) is ClientMode.ACTIVE
+    assert yard.hosting.delivered == []
+
+
+async def test_a_client_gets_a_header_when_half_of_its_period_has_passed() -> None:
+    yard = Yard()
+    await yard.look(at=10 + PERIOD_S // INTERVAL_S // 2 + 1)
+    [delivery] = yard.hosting.delivered
+    assert delivery.proven == ()
+    assert [update.target.height for update in delivery.evidence.updates] == [10, 41]
+    assert await yard.look(at=42) is ClientMode.ACTIVE
+    assert len(yard.hosting.delivered) == 1
+
+
+async def test_a_client_with_less_than_a_third_of_its_time_left_is_called_expiring() -> None:
+    yard = Yard()
+    yard.hosting.submit = None
+    yard.followed.update = None
+    with pytest.raises(TypeError):
+        await yard.look(at=10 + PERIOD_S // INTERVAL_S * 2 // 3 + 1)
+    assert yard.keeper.health().mode is ClientMode.EXPIRING
+
+
+async def test_an_expired_client_is_told_to_its_lanes() -> None:
+    yard = Yard()
+    assert await yard.look(at=10 + PERIOD_S // INTERVAL_S + 1) is ClientMode.EXPIRED
+    [reason] = yard.lost
+    assert "expired" in reason
+
+
+async def test_a_frozen_client_is_told_to_its_lanes() -> None:
+    yard = Yard()
+    yard.hosting.frozen = True
+    assert await yard.look(at=11) is ClientMode.FROZEN
+    assert len(yard.lost) == 1
+
+
+def given(made: Made, *, host_height: int) -> SeenClientUpdate:
+    return SeenClientUpdate(
+        untrusted_update=made.update, trusted_height=Height(10), height=Height(host_height), transaction="t"
+    )
+
+
+async def test_the_chains_own_header_is_no_fork() -> None:
+    yard = Yard()
+    yard.hosting.given.append(given(BLOCKS[12], host_height=501))
+    assert await yard.look(at=13) is ClientMode.ACTIVE
+    assert yard.hosting.delivered == []
+
+
+@pytest.mark.covers("LC-10")
+async def test_a_header_that_conflicts_with_the_chains_own_freezes_the_client_and_stops_the_lanes() -> None:
+    yard = Yard()
+    fork = forged(BLOCKS[12], app_hash=b"x" * 32)
+    yard.hosting.given.append(given(fork, host_height=501))
+    await yard.look(at=13)
+    [delivery] = yard.hosting.delivered
+    assert isinstance(delivery.evidence, Carried)
+    assert delivery.evidence.conflict == fork.update
+    assert [update.target for update in delivery.evidence.updates] == [BLOCKS[10].ref, BLOCKS[12].ref]
+    assert "fork" in yard.lost[0]
+    assert await yard.look(at=14) is ClientMode.FROZEN
+
+
+async def test_a_header_above_everything_seen_is_looked_at_when_the_chain_gets_there() -> None:
+    yard = Yard()
+    fork = forged(BLOCKS[20], app_hash=b"x" * 32)
+    yard.hosting.given.append(given(fork, host_height=501))
+    await yard.look(at=13)
+    assert yard.hosting.delivered == []
+    await yard.look(at=20)
+    assert len(yard.hosting.delivered) == 1
+
+
+async def test_a_closed_end_is_told_once() -> None:
+    yard = Yard()
+    await yard.look(at=11)
+    yard.hosting.closed = True
+    await yard.look(at=12)
+    await yard.look(at=13)
+    assert yard.closed == [502]
