@@ -5,6 +5,7 @@ not matter. The order is that of `contracts/README.md`. Contract addresses follo
 nonces, so each stage is one list of transactions and one wait.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from adapters.evm.send import included, succeeded
 from adapters.evm.sender import Sender
 from adapters.evm.transactions import Intent
 from adapters.evm.wire import number
+from proofs.apps import gmp, ics20
 from proofs.hashing import keccak256
 from proofs.ids import InteropAddress, encode_interop, format_evm_address
 from proofs.rlp import encode as encode_rlp
@@ -29,6 +31,8 @@ _CALL_GAS = 500_000
 _MESSAGES_GAS_SHARE = 1_800_000
 _TRANSFER_GAS_SHARE = 1_000_000
 _ROTATION_DELAY_S = 86_400
+_COSMOS_CLIENT = re.compile(r"(?=.{8,64}$)\w+([\w-]+\w)?-[0-9]{1,20}", re.ASCII)
+"""What a Cosmos chain takes as the name of a counterparty's client: 8 to 64 characters, type and number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,8 @@ async def deploy(sender: Sender, chain: ChainId) -> Deployment:
             _create("SampleApp", address_word(at["gateway"])),
             _create("TestToken", dynamic("Test Token"), dynamic("TEST")),
             _register(at["router"], "erc7786", at["gateway"], _MESSAGES_GAS_SHARE),
-            _register(at["router"], "transfer", at["transfer"], _TRANSFER_GAS_SHARE),
+            _register(at["router"], gmp.PORT, at["gateway"], _MESSAGES_GAS_SHARE),
+            _register(at["router"], ics20.PORT, at["transfer"], _TRANSFER_GAS_SHARE),
         ],
     )
     return Deployment(
@@ -120,8 +125,12 @@ async def deploy(sender: Sender, chain: ChainId) -> Deployment:
 async def add_clients(sender: Sender, deployment: Deployment, clients: Sequence[ClientSetup]) -> None:
     """Host these light clients, and link each one's chain with it; return when that is in blocks.
 
-    A chain that has several clients sends its messages over the last one.
+    A chain that has several clients sends its messages over the last one. Raises `Refused` for a client name
+    that a Cosmos counterparty would not take.
     """
+    for setup in clients:
+        if setup.counterparty_chain.startswith("cosmos:") and not _COSMOS_CLIENT.fullmatch(setup.client):
+            raise Refused(f"client: expected type-number of 8 to 64 characters, got {setup.client!r}")
     nonce = await sender.next_nonce()
     router = bytes.fromhex(deployment.router[2:])
     gateway = bytes.fromhex(deployment.erc7786_gateway[2:])

@@ -3,6 +3,9 @@
 One transaction for each request, many in flight; the sequence of each packet is read from its receipt. It
 only asks the contracts: what they refuse, it refuses with their reason.
 
+A message to a Cosmos chain carries out its payload there (ICS-27); its recipient may be empty. The receiver
+of tokens is a text of the destination, which nobody here reads.
+
 Implements: ERC-7786 `sendMessage` with attribute `deliverBefore`, ERC-7930 recipients,
 `IIcs20Transfer.sendTransfer`.
 """

@@ -4,17 +4,20 @@ pragma solidity ^0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC7786GatewaySource, IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {IErc7786Gateway, StoredMessage} from "./IErc7786Gateway.sol";
 import {IIbcApp, PacketCall} from "./IIbcApp.sol";
 import {Ics24} from "./Ics24.sol";
+import {CallData, Ics27} from "./Ics27.sol";
 import {IRouter, Payload, SendRequest} from "./IRouter.sol";
 
 /// @title ERC-7786 messages as IBC v2 packets.
 /// @notice The chain of a sender is the chain that is linked to the client over which the packet came; a message cannot claim
 /// another one. A recipient gets a fixed share of gas; when it fails, the message is stored and anyone may retry it.
 /// It holds no tokens and has no rights anywhere, so a message that names any contract as recipient reaches nothing
-/// but that contract's `receiveMessage`.
+/// but that contract's `receiveMessage`. A chain that is not ours to extend is spoken to in its own protocol: messages
+/// from and to Cosmos chains are ICS-27 calls.
 contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
     string private constant PORT = "erc7786";
     string private constant VERSION = "1";
@@ -37,8 +40,9 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
     uint256 private constant HEAD = 1 + 8 + 8 + 1;
     bytes private constant DELIVERED = hex"01";
     bytes private constant STORED = hex"02";
-    /// The one route that this application serves.
+    /// The two routes that this application serves: messages, and calls from and to Cosmos chains.
     bytes32 private immutable ROUTE = Ics24.routeId(PORT, PORT, VERSION, ENCODING);
+    bytes32 private immutable CALL_ROUTE = Ics24.routeId(Ics27.PORT, Ics27.PORT, Ics27.VERSION, Ics27.ENCODING);
 
     IRouter public immutable router;
     mapping(bytes32 chainKey => string clientId) private _clientOf;
@@ -88,13 +92,23 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         require(payload.length <= MAX_PAYLOAD, PayloadTooLarge(MAX_PAYLOAD, payload.length));
         (string memory clientId, bytes memory addr) = _destination(recipient);
         (uint64 gasLimit, uint64 deliverBefore) = _attributes(attributes);
-        bytes memory value = abi.encodePacked(
-            FORMAT, gasLimit, deliverBefore, uint8(20), msg.sender, uint8(addr.length), addr, payload
-        );
         emit MessageSent(
             sendId, InteroperableAddress.formatEvmV1(block.chainid, msg.sender), recipient, payload, 0, attributes
         );
-        _post(clientId, deliverBefore, value);
+        if (Ics27.isCosmos(recipient)) {
+            require(gasLimit == 0, UnsupportedAttribute(MIN_GAS_LIMIT)); // a call there takes what it takes
+            bytes memory value = Ics27.encodeCall(msg.sender, addr, payload);
+            _post(clientId, deliverBefore, Payload(Ics27.PORT, Ics27.PORT, Ics27.VERSION, Ics27.ENCODING, value));
+        } else {
+            if (gasLimit == 0) gasLimit = DEFAULT_GAS;
+            _postMessage(
+                clientId,
+                deliverBefore,
+                abi.encodePacked(
+                    FORMAT, gasLimit, deliverBefore, uint8(20), msg.sender, uint8(addr.length), addr, payload
+                )
+            );
+        }
     }
 
     /// @inheritdoc IErc7786Gateway
@@ -103,22 +117,22 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         require(undelivered[messageId] == keccak256(abi.encode(clientKey, value)), NothingToResend(messageId));
         delete undelivered[messageId];
         emit MessageResent(messageId);
-        _post(_clientOf[keccak256(abi.encodePacked(_chainOf[clientKey], uint8(0)))], 0, value);
+        _postMessage(_clientOf[keccak256(abi.encodePacked(_chainOf[clientKey], uint8(0)))], 0, value);
     }
 
     /// @inheritdoc IIbcApp
     function onRecvPacket(PacketCall calldata packet) external onlyRouter returns (bytes memory) {
-        require(packet.route == ROUTE, WrongRoute());
         bytes memory chain = _chainOf[packet.clientKey];
         require(chain.length != 0, UnsupportedClient(packet.destClient));
         bytes32 receiveId = _messageId(packet.clientKey, packet.sequence);
+        if (packet.route == CALL_ROUTE) return _execute(receiveId, chain, packet);
+        require(packet.route == ROUTE, WrongRoute());
         return _receive(receiveId, chain, packet.value) ? DELIVERED : STORED;
     }
 
     /// @inheritdoc IIbcApp
     function onAcknowledgementPacket(PacketCall calldata packet) external onlyRouter {
-        bytes32 hash = keccak256(packet.ack);
-        uint8 outcome = hash == keccak256(DELIVERED) ? 1 : hash == keccak256(STORED) ? 2 : 3;
+        uint8 outcome = packet.route == CALL_ROUTE ? _outcomeOfCall(packet.ack) : _outcome(packet.ack);
         emit MessageSettled(_messageId(packet.clientKey, packet.sequence), outcome);
         if (outcome == 3) _keep(packet);
     }
@@ -154,15 +168,30 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         return chain.length == 0 ? chain : abi.encodePacked(chain, uint8(0));
     }
 
-    function _post(string memory clientId, uint64 deliverBefore, bytes memory value) private {
+    function _postMessage(string memory clientId, uint64 deliverBefore, bytes memory value) private {
+        _post(clientId, deliverBefore, Payload(PORT, PORT, VERSION, ENCODING, value));
+    }
+
+    function _post(string memory clientId, uint64 deliverBefore, Payload memory payload) private {
         uint64 timeout = deliverBefore == 0 ? uint64(block.timestamp) + DEFAULT_TIMEOUT : deliverBefore;
-        uint64 sequence =
-            router.sendPacket(SendRequest(clientId, timeout, Payload(PORT, PORT, VERSION, ENCODING, value)));
+        uint64 sequence = router.sendPacket(SendRequest(clientId, timeout, payload));
         emit MessagePosted(_messageId(keccak256(bytes(clientId)), sequence), clientId, sequence);
     }
 
-    /// Remembers a message that had no effect, unless its own deadline is over.
+    function _outcome(bytes calldata ack) private pure returns (uint8) {
+        bytes32 hash = keccak256(ack);
+        return hash == keccak256(DELIVERED) ? 1 : hash == keccak256(STORED) ? 2 : 3;
+    }
+
+    /// The other chain carried the call out, or nothing of it.
+    function _outcomeOfCall(bytes calldata ack) private pure returns (uint8) {
+        return ack.length == 32 && bytes32(ack) == Ics24.ERROR_ACK ? 3 : 1;
+    }
+
+    /// Remembers a message that had no effect, unless its own deadline is over. Not a call: what an account could not do today
+    /// must not be done in its name when a stranger finds that it can.
     function _keep(PacketCall calldata packet) private {
+        if (packet.route == CALL_ROUTE) return;
         if (bytes8(packet.value[9:17]) != 0) return;
         undelivered[_messageId(packet.clientKey, packet.sequence)] =
             keccak256(abi.encode(packet.clientKey, packet.value));
@@ -175,10 +204,8 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         (chainType, chainReference, addr) = InteroperableAddress.parseV1(recipient);
         bytes memory canonical = InteroperableAddress.formatV1(chainType, chainReference, addr);
         require(keccak256(canonical) == keccak256(recipient), NonCanonicalAddress(recipient));
-        require(
-            addr.length != 0 && (chainType != EIP155 || (addr.length == 20 && bytes20(addr) != 0)),
-            InvalidRecipient(recipient)
-        );
+        bool valid = chainType == EIP155 ? addr.length == 20 && bytes20(addr) != 0 : addr.length != 0;
+        require(valid || chainType == Ics27.CHAIN_TYPE, InvalidRecipient(recipient));
         require(chainReference.length != 0, UnsupportedChain(recipient));
         bytes memory chain = InteroperableAddress.formatV1(chainType, chainReference, "");
         clientId = _clientOf[keccak256(chain)];
@@ -202,7 +229,21 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
                 deliverBefore = uint64(value);
             }
         }
-        if (gasLimit == 0) gasLimit = DEFAULT_GAS;
+    }
+
+    /// Carries out a call from a Cosmos chain. It is not stored when the recipient fails: the caller's chain is told so.
+    function _execute(bytes32 receiveId, bytes memory chain, PacketCall calldata packet) private returns (bytes memory) {
+        require(Ics27.isCosmos(chain), UnsupportedClient(packet.destClient));
+        CallData memory data = abi.decode(packet.value, (CallData));
+        bytes memory sender = bytes(data.sender);
+        (bool isAddress, address recipient) = Strings.tryParseAddress(data.receiver);
+        require(isAddress && sender.length != 0 && sender.length <= type(uint8).max, MalformedMessage());
+        require(data.salt.length == 0, SaltNotSupported()); // another account of the sender, and ERC-7930 cannot say which
+        sender = abi.encodePacked(chain, uint8(sender.length), sender);
+        _requireGas(DEFAULT_GAS);
+        bytes memory message = abi.encodeCall(IERC7786Recipient.receiveMessage, (receiveId, sender, data.payload));
+        require(_call(DEFAULT_GAS, recipient, message), RecipientFailed());
+        return Ics27.done();
     }
 
     /// Reads the value of a packet and hands it to the recipient. True when delivered, false when stored for a retry.
@@ -235,7 +276,10 @@ contract Erc7786Gateway is IErc7786Gateway, IIbcApp, AccessManaged {
         private
         returns (bool)
     {
-        bytes memory data = abi.encodeCall(IERC7786Recipient.receiveMessage, (receiveId, sender, payload));
+        return _call(gasLimit, recipient, abi.encodeCall(IERC7786Recipient.receiveMessage, (receiveId, sender, payload)));
+    }
+
+    function _call(uint256 gasLimit, address recipient, bytes memory data) private returns (bool) {
         bool success;
         bytes32 answer;
         assembly ("memory-safe") {

@@ -19,13 +19,17 @@ struct StoredMessage {
 /// @notice Packet value: `0x01 || gasLimit (8 bytes) || deliverBefore (8, unix seconds, 0 = none) || length of sender (1)
 /// || sender || length of recipient (1) || recipient || payload`. Sender and recipient are plain addresses in the form of their own
 /// chain; which chain is said by the clients, never by the message.
+/// From and to Cosmos chains a message is an ICS-27 call: port "gmpport", version "ics27-2", encoding
+/// "application/x-solidity-abi". On its way out the payload is what the chain shall do (its messages), in the name of the account that
+/// belongs to the sender, and the recipient may be the chain alone. On its way in it goes to `receiveMessage` of the
+/// receiver, with the caller's text as the address of the sender.
 interface IErc7786Gateway is IERC7786GatewaySource {
     /// @notice The packet that carries message `messageId`, which is keccak256(keccak256(client id) || sequence (8 bytes)).
     event MessagePosted(bytes32 indexed messageId, string clientId, uint64 sequence);
     /// @notice The recipient failed; the message waits here for `retry`.
     event MessageStored(bytes32 indexed receiveId, StoredMessage message);
     event MessageRetried(bytes32 indexed receiveId);
-    /// @notice On the source: the message was delivered (1), stored for a retry (2), failed (3) or timed out (4).
+    /// @notice On the source: the message was delivered (1; a call: carried out), stored for a retry (2), failed (3) or timed out (4).
     event MessageSettled(bytes32 indexed messageId, uint8 outcome);
     /// @notice A message that had no effect was posted again, as the message of the `MessagePosted` in the same transaction.
     event MessageResent(bytes32 indexed messageId);
@@ -42,6 +46,7 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     error DuplicateAttribute(bytes4 selector);
     error MalformedAttribute(bytes4 selector);
     error MalformedMessage();
+    error SaltNotSupported();
     error WrongRoute();
     error OnlyRouter(address caller);
     error DeadlinePassed(uint256 deadline);
@@ -58,7 +63,8 @@ interface IErc7786Gateway is IERC7786GatewaySource {
     function retry(bytes32 receiveId, StoredMessage calldata message) external;
 
     /// @notice Posts a message again that provably had no effect (it timed out, or the other gateway failed), over the client that
-    /// its chain is linked to now. Not for messages with `deliverBefore`: their sender wanted them by then or not at all.
+    /// its chain is linked to now. Not for messages with `deliverBefore`: their sender wanted them by then or not at all; and not for
+    /// calls: their sender may call again.
     /// Anyone may call it; it has one effect.
     /// @param clientId The client over which it went.
     /// @param value The packet value that it had.

@@ -58,6 +58,7 @@ abstract contract World is Cheats {
         s.transfer = Ics20Transfer(address(new ERC1967Proxy(address(new Ics20Transfer()), init)));
         s.app = new SampleApp(address(s.gateway));
         s.router.registerApp("erc7786", address(s.gateway), APP_GAS);
+        s.router.registerApp("gmpport", address(s.gateway), APP_GAS);
         s.router.registerApp("transfer", address(s.transfer), APP_GAS);
         s.router.addClient(id, _counterparty(otherId), address(s.client));
     }
