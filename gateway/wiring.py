@@ -92,11 +92,7 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
         name=config.gateway.name,
         version=_version(),
         chains=config.chains,
-        accounts={
-            chain.id: account_text(chain, plugins[chain.adapter], payers[0])
-            for chain in config.chains
-            if (payers := keys.relayers[chain.id])
-        },
+        accounts=_accounts(config, plugins, keys),
         lanes=book,
         links=links,
         store=store,
@@ -260,6 +256,12 @@ def account_text(chain: ChainConfig, plugin: AdapterPlugin, signer: Signer) -> s
     if plugin.account is None:
         return present.address_text(chain.id, signer.address)
     return plugin.account(chain.config, signer.public_key)
+
+
+def _accounts(config: Config, plugins: Mapping[str, AdapterPlugin], keys: Keys) -> dict[ChainId, str]:
+    """Return who pays first on each chain that is not only watched."""
+    payers = [(chain, keys.relayers[chain.id]) for chain in config.chains]
+    return {chain.id: account_text(chain, plugins[chain.adapter], own[0]) for chain, own in payers if own}
 
 
 def lane_limits(entry: LaneEntry, config: Config, plugins: Mapping[str, AdapterPlugin]) -> Limits:
