@@ -26,8 +26,10 @@ class ImportedEndpoint:
     name: str
     rpc: str
     """URL of CometBFT's RPC."""
+    grpc: str = ""
+    """Address of its gRPC."""
     ws: str = ""
-    """URL of its WebSocket; empty: the usual path below `rpc`."""
+    """URL of its WebSocket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ Implements: chain.schema.json of the chain registry (chain_id, bech32_prefix, fe
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,9 +66,8 @@ def _price(raw: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def format_decimal(number: float) -> str:
-    """Return a number as decimal text without exponent, which TOML and people read alike."""
-    text = f"{number:.18f}".rstrip("0")
-    return text + "0" if text.endswith(".") else text
+    """Return a number as decimal text without exponent, as short as it is written."""
+    return format(Decimal(repr(number)), "f")
 
 
 def _endpoints(raw: Mapping[str, Any]) -> Iterator[ImportedEndpoint]:

@@ -13,8 +13,10 @@ from typing import TypeVar
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
 
+from adapters.api import Carried, Delivery
 from adapters.cosmos.ibc.host import Host, height_at
 from adapters.cosmos.ibc.specs import ClientTerms, client_state
+from adapters.cosmos.messages import messages
 from adapters.cosmos.pb.cosmos.staking.v1beta1 import staking_pb2
 from adapters.cosmos.pb.ibc.core.client.v1 import tx_pb2
 from adapters.cosmos.pb.ibc.core.client.v2 import counterparty_pb2
@@ -25,7 +27,7 @@ from adapters.errors import MalformedReply, Refused
 from proofs.codec import check_client_id
 from proofs.ids import format_evm_address
 from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
-from proofs.types import BlockRef, ClientId
+from proofs.types import BlockRef, ClientId, Lane
 from proofs.verdict import Refusal
 
 M = TypeVar("M", bound=Message)
@@ -129,7 +131,7 @@ async def hosted(host: Host, client: ClientId, at: BlockRef) -> Hosted:
     return Hosted(id=client, state=state, latest=consensus)
 
 
-async def update_messages(host: Host, client: ClientId, other: Host, at: BlockRef) -> tuple[Message, ...]:
+async def update_messages(host: Host, client: ClientId, other: Host, at: BlockRef) -> list[Message]:
     """Return what brings a client on `host` to block `at` of `other`, to be sent in order; nothing if it is.
 
     Raises `Refused` for a client of another chain, one that is frozen, and one beyond `at`.
@@ -142,19 +144,21 @@ async def update_messages(host: Host, client: ClientId, other: Host, at: BlockRe
         raise Refused(f"client {client} is frozen: only governance of {host.chain} can replace it")
     if latest > at.height:
         raise Refused(f"client {client}: expected a height of at most {at.height}, it is at {latest}")
-    headers = await other.updates(latest, found.latest, at)
-    return tuple(
-        tx_pb2.MsgUpdateClient(client_id=client, client_message=pack(header), signer=host.signer)
-        for header in headers
+    updates = await other.path(latest, found.latest, at)
+    lane = Lane(
+        source=other.chain, source_client=ClientId(""), destination=host.chain, destination_client=client
     )
+    evidence = Carried(updates=updates, proofs=None)
+    delivery = Delivery(lane=lane, proven=(), evidence=evidence, key=f"update {client}")
+    return messages(delivery, client, host.signer, with_update=True)
 
 
 async def update_client(host: Host, client: ClientId, other: Host) -> int:
     """Bring a client to a final block of `other` that is new now; return its height."""
     at = await other.head()
-    messages = await update_messages(host, client, other, at)
-    if messages:
-        await host.execute(messages)
+    updates = await update_messages(host, client, other, at)
+    if updates:
+        await host.execute(updates)
     return at.height
 
 

@@ -9,8 +9,9 @@ from google.protobuf.message import Message
 
 from adapters.cosmos.ibc.clients import client_key, parsed, update_messages
 from adapters.cosmos.ibc.handshake import Act, End, Opened, Phase, Step, complete
-from adapters.cosmos.ibc.host import IBC_STORE, Host, height_at
+from adapters.cosmos.ibc.host import Host, height_at
 from adapters.cosmos.pb.ibc.core.connection.v1 import connection_pb2, tx_pb2
+from adapters.cosmos.state import STORE
 from adapters.errors import Refused
 from proofs.pb.ibc.core.commitment.v1 import commitment_pb2
 from proofs.types import BlockRef, ClientId
@@ -18,7 +19,7 @@ from proofs.types import BlockRef, ClientId
 _NEWEST = 100
 """Connections of one client that are looked at: anybody may begin one."""
 
-_PREFIX = commitment_pb2.MerklePrefix(key_prefix=IBC_STORE)
+_PREFIX = commitment_pb2.MerklePrefix(key_prefix=STORE)
 
 
 async def open_connection(

@@ -1,7 +1,7 @@
 """What set-up work needs of a Cosmos chain: its proven state, its headers, its gRPC queries, one transaction.
 
-`adapters.cosmos.ibc.chain` is the real one. What `stored` and `consensus` return was proven against a header
-that our own light client accepted; what `ask` returns is a hint and decides nothing but what is looked at.
+`adapters.cosmos.ibc.chain` is the real one. What `stored`, `consensus` and `path` return was proven against a
+header that our own light client accepted; what `ask` returns is a hint that decides only what is looked at.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,13 @@ from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
 
+from adapters.cosmos.state import STORE
 from proofs.codec import revision_of
 from proofs.pb.ibc.core.client.v1 import client_pb2
 from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
-from proofs.types import BlockRef, ChainId
+from proofs.types import BlockRef, ChainId, UntrustedUpdate
 
 M = TypeVar("M", bound=Message)
-
-IBC_STORE = b"ibc"
-"""Name of the store in which ibc-go keeps everything that others prove."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +50,7 @@ class Host(Protocol):
     async def head(self) -> BlockRef:
         """Return a final block whose header commits to everything that was executed through this object."""
 
-    async def stored(
-        self, keys: Sequence[bytes], at: BlockRef, store: bytes = IBC_STORE
-    ) -> tuple[Stored, ...]:
+    async def stored(self, keys: Sequence[bytes], at: BlockRef, store: bytes = STORE) -> tuple[Stored, ...]:
         """Return what the header of block `at` commits to under these keys, proven, in order.
 
         Raises `MalformedReply` when the proof does not hold.
@@ -66,13 +62,13 @@ class Host(Protocol):
     async def consensus(self, at: BlockRef) -> tendermint_pb2.ConsensusState:
         """Return what a client of this chain stores about block `at`, from the verified header."""
 
-    async def updates(
+    async def path(
         self, trusted: int, known: tendermint_pb2.ConsensusState, at: BlockRef
-    ) -> tuple[tendermint_pb2.Header, ...]:
-        """Return headers that bring a client of this chain to block `at`, in order; none when it is there.
+    ) -> tuple[UntrustedUpdate, ...]:
+        """Return how a client that trusts height `trusted`, and stores `known` about it, gets to block `at`.
 
-        The client is at height `trusted`, about which it stores `known`.
-        Raises `Refused` when the chain's block at that height is another one, or is too old to trust.
+        The first is about that height, the last about `at`, each leads to the next. Raises `Refused` when
+        the chain's block at that height is another one, or is too old to trust.
         """
 
     async def execute(self, messages: Sequence[Message]) -> tuple[bytes, ...]:
