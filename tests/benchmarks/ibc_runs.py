@@ -1,0 +1,121 @@
+"""One run of the IBC row: a relayer clears what is pending, on chains of its own; and what that cost."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.benchmarks.ibc_chains import A, B, BenchChain, IbcWorld
+from tests.benchmarks.ibc_counts import Counts
+from tests.benchmarks.ibc_peers import Contender, running
+from tests.benchmarks.lab import cpu_s
+
+POLL_S = 0.05
+
+
+@dataclass(slots=True, kw_only=True)
+class Spent:
+    """What a relayer used while it relayed packets; complete when its measurement is over."""
+
+    packets: int
+    counts: dict[str, Counts] = field(default_factory=dict)
+    """What it asked, by chain."""
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    """Of each node by the chain's name, and of the relayer as `relayer`."""
+    transactions: dict[str, int] = field(default_factory=dict)
+    """In the blocks of each chain, by whomever."""
+
+    @property
+    def requests_per_packet(self) -> float:
+        """Round trips to both nodes."""
+        return sum(each.requests for each in self.counts.values()) / self.packets
+
+    @property
+    def calls_per_packet(self) -> float:
+        """Calls to both nodes, every element of a batch for itself."""
+        return sum(each.calls.total() for each in self.counts.values()) / self.packets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """What became of a backlog."""
+
+    packets: int
+    seconds: float
+    """From the start of the relayer's process to the last acknowledgement in the state, or to the limit."""
+    received_s: float | None
+    """To the last packet in the destination's state; None when not all came."""
+    received: int
+    acknowledged: int
+    spent: Spent
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was received and acknowledged in time."""
+        return self.received == self.acknowledged == self.packets
+
+    @property
+    def per_second(self) -> float:
+        """Packets received and acknowledged per second."""
+        return self.acknowledged / self.seconds
+
+
+@contextmanager
+def prepared(contender: Contender) -> Iterator[tuple[IbcWorld, Path, str]]:
+    """Give fresh chains, the contender's folder, and its channel."""
+    with tempfile.TemporaryDirectory(prefix="isthmus-ibc-") as place, ExitStack() as stack:
+        world = IbcWorld(stack, contender.accounts)
+        folder = Path(place)
+        yield world, folder, contender.prepare(world, folder)
+
+
+@contextmanager
+def spending(world: IbcWorld, relayer: int, packets: int) -> Iterator[Spent]:
+    """Give what is spent meanwhile; `relayer` is a process that started now or is idle."""
+    spent = Spent(packets=packets)
+    counts, cpu, own_s = world.counts(), world.cpu_s(), cpu_s(relayer)
+    heights = {name: chain.height() for name, chain in world.chains.items()}
+    yield spent
+    spent.cpu_s = {name: after - cpu[name] for name, after in world.cpu_s().items()}
+    spent.cpu_s["relayer"] = cpu_s(relayer) - own_s
+    spent.counts = {name: after.since(counts[name]) for name, after in world.counts().items()}
+    spent.transactions = {name: _transactions(chain, heights[name]) for name, chain in world.chains.items()}
+
+
+def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
+    """Let a relayer clear this many packets from chain-a to chain-b."""
+    with prepared(contender) as (world, folder, channel):
+        world.leave_pending(channel, packets)
+        begin_s = time.monotonic()
+        with (
+            running(contender.clearing(folder, packets), folder) as relayer,
+            spending(world, relayer.pid, packets) as spent,
+        ):
+            received_s = _wait(world, channel, packets, begin_s + limit_s)
+            seconds = time.monotonic() - begin_s
+        return Cleared(
+            packets=packets,
+            seconds=seconds,
+            received_s=None if received_s is None else received_s - begin_s,
+            received=world.chains[B].received(channel),
+            acknowledged=packets - world.chains[A].unacknowledged(channel),
+            spent=spent,
+        )
+
+
+def _wait(world: IbcWorld, channel: str, packets: int, limit_s: float) -> float | None:
+    """Return when all were received, after all were acknowledged or when the time is over."""
+    received_s = None
+    while time.monotonic() < limit_s:
+        if received_s is None and world.chains[B].received(channel) == packets:
+            received_s = time.monotonic()
+        if received_s is not None and not world.chains[A].unacknowledged(channel, exactly=False):
+            break
+        time.sleep(POLL_S)
+    return received_s
+
+
+def _transactions(chain: BenchChain, after: int) -> int:
+    return sum(block.transactions for block in chain.blocks(after + 1, chain.height()))
