@@ -28,7 +28,7 @@ from adapters.cosmos.wire import (
     said,
 )
 from adapters.errors import AdapterError, MalformedReply, NotYetAvailable, Pruned
-from adapters.jsonrpc import Call, ErrorObject, JsonRpcClient, Reply
+from adapters.jsonrpc import Call, ErrorObject, JsonRpcClient, Reply, RpcLimits
 from proofs.limits import MAX_VALIDATORS
 
 T = TypeVar("T")
@@ -56,7 +56,11 @@ class StateQuery(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CometClient(JsonRpcClient):
-    """One endpoint. Every method but `broadcast` and `found` may be repeated freely."""
+    """One endpoint. It never repeats a question by itself."""
+
+    def __init__(self, name: str, url: str, limits: RpcLimits) -> None:
+        super().__init__(name, url, limits)
+        self._indexed = False
 
     async def status(self) -> StatusJson:
         """Return what the node has. A hint."""
@@ -114,11 +118,15 @@ class CometClient(JsonRpcClient):
         return answers
 
     async def included(self, hashes: Sequence[bytes]) -> list[TxJson | None]:
-        """Return these transactions where the node's index has them, in order. None proves nothing."""
+        """Return these transactions where the node's index has them, in order. None proves nothing.
+
+        Raises `MalformedReply` when the node keeps no index: its None would mean nothing at all.
+        """
         calls: list[Call] = [("tx", {"hash": _base64(each), "prove": False}) for each in hashes]
         found: list[TxJson | None] = []
         for wanted, reply in zip(hashes, await self.batch(calls), strict=True):
             if isinstance(reply, ErrorObject):
+                await self._check_index()
                 found.append(None)
                 continue
             transaction = read(reply, TxJson, self._what("tx"))
@@ -192,6 +200,12 @@ class CometClient(JsonRpcClient):
         has = f"it has {sync.earliest_block_height} to {sync.latest_block_height}"
         told = f"{self._what(what)}: height {height}: {has}: {detail}"
         return NotYetAvailable(told) if height > sync.latest_block_height else Pruned(told)
+
+    async def _check_index(self) -> None:
+        if not self._indexed:
+            self._indexed = (await self.status()).node_info.other.tx_index == "on"
+        if not self._indexed:
+            raise MalformedReply(f"{self._what('tx')}: expected a node with tx_index = kv, it has none")
 
     async def _check_state(self, query: StateQuery, height: int, answer: QueryResponseJson) -> None:
         """Raise when a refusal means that the node does not have the state, not that the question is bad."""

@@ -36,11 +36,19 @@ class TimeNs(int):
     """A time such as `2026-11-23T18:21:47.023602593Z`, as unix nanoseconds."""
 
 
+class AbilitiesJson(msgspec.Struct, frozen=True):
+    """What the node can do."""
+
+    tx_index: str = ""
+    """`on`: it finds transactions."""
+
+
 class NodeJson(msgspec.Struct, frozen=True):
     """Who answers."""
 
     network: str
     """The chain's own name."""
+    other: AbilitiesJson = AbilitiesJson()
 
 
 class SyncJson(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from tests.support.clocks import ManualClock
 from tests.support.liar import Error, liar
 
 
-def status(network="chain-a", earliest=5, latest=20, *, catching_up=False):
+def status(network="chain-a", earliest=5, latest=20, *, catching_up=False, index="on"):
     sync = {
         "latest_block_hash": "AB" * 32,
         "latest_block_height": str(latest),
@@ -23,7 +23,7 @@ def status(network="chain-a", earliest=5, latest=20, *, catching_up=False):
         "earliest_block_height": str(earliest),
         "catching_up": catching_up,
     }
-    return {"node_info": {"network": network}, "sync_info": sync}
+    return {"node_info": {"network": network, "other": {"tx_index": index}}, "sync_info": sync}
 
 
 def seats(count, first=0):
@@ -168,6 +168,12 @@ async def test_a_transaction_that_is_not_found_is_none_and_another_one_is_no_ans
         assert (there.height, missing) == (9, None)
         with pytest.raises(MalformedReply):
             await it.client.included([b"\xaa" * 31 + b"\xab"])
+
+
+async def test_a_node_without_an_index_knows_nothing_of_transactions():
+    async with Asking(tx=refuse, status=lambda *_: status(index="off")) as it:
+        with pytest.raises(MalformedReply, match="tx_index"):
+            await it.client.included([bytes(32)])
 
 
 async def test_transactions_are_broadcast_in_order_in_requests_that_a_node_accepts():

@@ -1,0 +1,103 @@
+"""What the chain says about one account, and would say to a transaction. Hints, asked of one endpoint.
+
+A lying endpoint can delay transactions here and do no more: a wrong sequence is refused by the chain, and
+what a transaction did is read from proven state. Nothing here sends anything.
+
+Implements: Cosmos SDK auth and bank queries and `/app/simulate`, all over ABCI: it alone tells codes.
+"""
+
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from msgspec import Raw, Struct
+
+from adapters.cosmos.codes import NOT_FOUND, refusal
+from adapters.cosmos.endpoints import Endpoints
+from adapters.cosmos.pb.cosmos.auth.v1beta1 import query_pb2 as auth_pb2
+from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
+from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.tx import encoded
+from adapters.cosmos.wire import Number, QueryResponseJson, read
+from adapters.errors import MalformedReply, Underfunded
+
+_ACCOUNT = "/cosmos.auth.v1beta1.Query/AccountInfo"
+_BALANCE = "/cosmos.bank.v1beta1.Query/Balance"
+_SIMULATE = "/app/simulate"
+
+
+class _GasJson(Struct, frozen=True):
+    gas_used: Number
+
+
+class _SimulationJson(Struct, frozen=True):
+    gas_info: _GasJson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """An account after block `height`."""
+
+    number: int
+    sequence: int
+    """Of the next transaction, as far as blocks go: waiting transactions are not counted."""
+    balance: int
+    """In the coin that pays fees."""
+    height: int
+    """The newest block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Reads about one account."""
+
+    endpoints: Endpoints
+    address: str
+    denom: str
+
+    async def look(self) -> AccountState:
+        """Return the account in the newest state. Raises `Underfunded` when there is no such account."""
+        return await self.endpoints.first(self._look)
+
+    async def simulate(self, transaction: bytes) -> int:
+        """Return the gas that a transaction would use now.
+
+        Raises `Declined` with the chain's code when it would fail, `Underfunded`.
+        """
+        query = StateQuery(path=_SIMULATE, data=transaction)
+
+        async def work(client: CometClient) -> QueryResponseJson:
+            [answer] = await client.query([query])
+            return answer
+
+        answer = await self.endpoints.first(work)
+        if answer.code:
+            raise refusal((answer.codespace, answer.code), answer.log)
+        return read(Raw(answer.value or b""), _SimulationJson, "simulation").gas_info.gas_used
+
+    async def _look(self, client: CometClient) -> AccountState:
+        queries = [
+            StateQuery(path=_ACCOUNT, data=encoded(auth_pb2.QueryAccountInfoRequest(address=self.address))),
+            StateQuery(
+                path=_BALANCE,
+                data=encoded(bank_pb2.QueryBalanceRequest(address=self.address, denom=self.denom)),
+            ),
+        ]
+        found, balance = await client.query(queries)
+        if (found.codespace, found.code) == NOT_FOUND:
+            raise Underfunded(
+                f"account {self.address}: the chain does not know it: nothing was paid to it yet"
+            )
+        if found.code or balance.code:
+            said = found.log or balance.log
+            raise MalformedReply(f"endpoint {client.name}: account {self.address}: {said[:300]}")
+        try:
+            info = auth_pb2.QueryAccountInfoResponse.FromString(found.value or b"").info
+            coin = bank_pb2.QueryBalanceResponse.FromString(balance.value or b"").balance
+            return AccountState(
+                number=info.account_number,
+                sequence=info.sequence,
+                balance=int(coin.amount or "0"),
+                height=found.height,
+            )
+        except (DecodeError, ValueError) as error:
+            raise MalformedReply(f"endpoint {client.name}: account {self.address}: {error}") from error
