@@ -183,8 +183,6 @@ def _root_of(spec: ProofSpec, exist: _Exist, steps: _Steps) -> bytes:
 
 def _leaf_hash(spec: ProofSpec, exist: _Exist) -> bytes:
     """Return the hash of the leaf that a proof begins with; raise `Refusal` if it is not the spec's."""
-    if not exist.HasField("leaf"):
-        _malformed("proof: expected a leaf, got none")
     leaf, expected = exist.leaf, spec.leaf
     is_same = (
         leaf.hash == expected.hash

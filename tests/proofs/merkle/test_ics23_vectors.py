@@ -13,6 +13,7 @@ from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
 from proofs.pb.tendermint.crypto import proof_pb2
 from proofs.verdict import Reason, Refusal
 from tests.support.iavl import zigzag
+from tests.support.ics23 import folded
 from tests.support.vectors import counted, load, needs, unhex
 
 SPECS = {"iavl": IAVL, "tendermint": TENDERMINT, "smt": SMT}
@@ -105,14 +106,6 @@ REASONS_OF_NEGATIVES = {
     "key equals the left neighbour, i.e. it exists": {Reason.INCOMPLETE, Reason.PRESENT},
     "existence proof offered where absence is claimed": {Reason.PRESENT},
 }
-
-
-def folded(proof):
-    """Return the root of an existence proof by its operations alone, without a spec."""
-    node = ics23.apply_leaf(proof.leaf, proof.key, proof.value)
-    for step in proof.path:
-        node = hash_op(step.hash)(step.prefix + node + step.suffix)
-    return node
 
 
 @needs(FOLDER + "TestLeafOpData.json")
