@@ -4,14 +4,17 @@ How trust gets from block to block is not decided here: the book of trusted stat
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from adapters.api import Clock, LightClientSpec, SourceChain
+from adapters.api import Clock, LightClientSpec, Resources, SourceChain
+from adapters.cosmos.adapter import build, open_endpoints, open_sender
+from adapters.cosmos.config import CosmosConfig, light_client, native_id
 from adapters.cosmos.endpoints import Endpoints, Hostile, Lie
 from adapters.cosmos.ibc.host import Stored
 from adapters.cosmos.rpc import CometClient, StateQuery
@@ -64,6 +67,10 @@ class Trust(Protocol):
         """Return how to convince somebody who trusts `first` of `at`."""
 
 
+Beginning = Callable[[TrustedState | None], Trust]
+"""Makes a book that begins at a state, or where the configuration says."""
+
+
 @dataclass(slots=True, kw_only=True)
 class CosmosHost:
     """One Cosmos chain, connected."""
@@ -73,7 +80,7 @@ class CosmosHost:
     spec: LightClientSpec
     trust: Trust
     """Ours, which begins where the configuration says."""
-    trust_from: Callable[[TrustedState], Trust]
+    trust_from: Beginning
     """Makes a book that begins elsewhere: where a client stands that somebody hosts."""
     endpoints: Endpoints
     state: State
@@ -226,3 +233,35 @@ def _proven(key: bytes, answer: QueryResponseJson, root: bytes, store: bytes, he
         raise MalformedReply(f"{key[:80]!r}: expected commitment proofs") from error
     proof = commitment_pb2.MerkleProof(proofs=chained).SerializeToString(deterministic=True)
     return Stored(key=key, value=value, proof=proof, height=height)
+
+
+@asynccontextmanager
+async def open_host(
+    chain: ChainId,
+    config: CosmosConfig,
+    resources: Resources,
+    trust_from: Callable[[TrustedState | None], Trust],
+) -> AsyncIterator[CosmosHost]:
+    """Yield one configured chain, connected. Raises what `connect` of the adapter raises.
+
+    `trust_from` makes a book of trusted states that begins at a state, or at the configured block.
+    """
+    source, endpoints = build(chain, config, resources), open_endpoints(chain, config, resources)
+    host = CosmosHost(
+        source=source,
+        spec=light_client(chain, config),
+        trust=trust_from(None),
+        trust_from=trust_from,
+        endpoints=endpoints,
+        state=State(chain=chain, native_id=native_id(chain, config)),
+        sender=open_sender(chain, config, resources, endpoints),
+        clock=resources.clock,
+        poll_s=config.poll_s,
+    )
+    try:
+        await source.connect()
+        await endpoints.connect()
+        yield host
+    finally:
+        await source.close()
+        await endpoints.close()

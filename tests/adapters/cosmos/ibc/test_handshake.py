@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapters.cosmos.ibc.handshake import Act, End, Opened, Phase, Step, due
+from adapters.cosmos.ibc.handshake import Act, End, Opened, Phase, Step, complete, due
+from adapters.errors import Refused
 
 
 def end(name: str, phase: Phase, counterparty: str = "") -> End:
@@ -99,3 +100,53 @@ def test_from_every_beginning_an_open_pair_is_reached_in_four_steps_at_most(stra
         steps += 1
         assert steps <= 4 - strangers
     assert steps == 4 - strangers
+
+
+class Chains:
+    """Two chains that do what they are asked, and others who are sometimes quicker."""
+
+    def __init__(self, quicker: int = 0, stubborn: bool = False) -> None:
+        self.state: tuple[list[End], list[End]] = ([], [])
+        self.made: list[Act] = []
+        self.quicker, self.stubborn = quicker, stubborn
+
+    async def read(self) -> tuple[list[End], list[End]]:
+        return self.state
+
+    async def perform(self, what: Step) -> None:
+        if self.stubborn:
+            raise Refused("no")
+        advance(self.state, what)
+        if self.quicker:
+            self.quicker -= 1
+            raise Refused("made already")
+        self.made.append(what.act)
+
+
+async def test_a_handshake_is_made_of_four_steps_on_two_chains():
+    chains = Chains()
+    assert await complete(chains.read, chains.perform) == Opened(first="0-0", second="1-0")
+    assert chains.made == [Act.INIT, Act.TRY, Act.ACK, Act.CONFIRM]
+
+
+async def test_a_step_that_somebody_else_made_first_counts():
+    chains = Chains(quicker=2)
+    assert await complete(chains.read, chains.perform) == Opened(first="0-0", second="1-0")
+    assert chains.made == [Act.ACK, Act.CONFIRM]
+
+
+async def test_a_step_that_is_refused_and_still_due_ends_the_handshake():
+    chains = Chains(stubborn=True)
+    with pytest.raises(Refused, match=r"^no$"):
+        await complete(chains.read, chains.perform)
+
+
+async def test_a_handshake_that_is_always_undone_is_given_up():
+    chains = Chains()
+
+    async def forget() -> tuple[list[End], list[End]]:
+        return ([], [])
+
+    with pytest.raises(Refused, match="expected an open pair after 8 steps"):
+        await complete(forget, chains.perform)
+    assert len(chains.made) == 8

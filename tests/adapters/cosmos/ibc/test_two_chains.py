@@ -1,0 +1,245 @@
+"""Set-up on two real chains: every handshake from every half, counterparties, and what the queries say."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+
+from adapters.cosmos.ibc import clients, pending, queries
+from adapters.cosmos.ibc.chain import CosmosHost
+from adapters.cosmos.ibc.channels import (
+    ChannelTerms,
+    channel_end,
+    close_channel,
+    open_channel,
+    place,
+)
+from adapters.cosmos.ibc.clients import (
+    ATTESTATIONS_PREFIX,
+    TENDERMINT_PREFIX,
+    create_attestations_client,
+    create_tendermint_client,
+    register_counterparty,
+    update_client,
+)
+from adapters.cosmos.ibc.connections import connection_end, open_connection
+from adapters.cosmos.ibc.specs import ClientTerms
+from adapters.cosmos.pb.cosmos.base.v1beta1 import coin_pb2
+from adapters.cosmos.pb.ibc.applications.transfer.v1 import tx_pb2
+from adapters.errors import Refused
+from proofs.pb.ibc.core.channel.v1 import channel_pb2
+from proofs.types import ClientId
+from tests.support.ibc_chains import OTHER_KEY, KilledError, Mortal, host, two_chains
+
+TRANSFER = ChannelTerms(version="ics20-1")
+
+
+@pytest.fixture(scope="module")
+def chains():
+    with two_chains() as pair:
+        yield pair
+
+
+@dataclass
+class Linked:
+    """Both chains, with clients of each other, and a connection."""
+
+    a: CosmosHost
+    b: CosmosHost
+    on_a: ClientId
+    on_b: ClientId
+
+
+@pytest.fixture
+async def linked(chains):
+    async with host(chains.first) as a, host(chains.second) as b:
+        on_a = await create_tendermint_client(a, b)
+        yield Linked(a=a, b=b, on_a=on_a, on_b=await create_tendermint_client(b, a))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+async def test_a_connection_goes_on_where_it_stopped_and_from_either_side(linked, steps):
+    lives = [0] * steps
+    with suppress(KilledError):
+        await open_connection(Mortal(linked.a, lives), linked.on_a, Mortal(linked.b, lives), linked.on_b)
+        pytest.fail("expected the handshake to be interrupted")
+    opened = await open_connection(linked.b, linked.on_b, linked.a, linked.on_a)
+    ours = await connection_end(linked.a, opened.second, await linked.a.head())
+    theirs = await connection_end(linked.b, opened.first, await linked.b.head())
+    assert (ours.counterparty.connection_id, ours.client_id) == (opened.first, linked.on_a)
+    assert (theirs.counterparty.connection_id, theirs.client_id) == (opened.second, linked.on_b)
+    again = await open_connection(Mortal(linked.a, []), linked.on_a, Mortal(linked.b, []), linked.on_b)
+    assert (again.first, again.second) == (opened.second, opened.first)
+
+
+async def test_steps_that_others_made_count(linked, chains):
+    lives = [0] * 2
+    async with host(chains.first, OTHER_KEY) as other_a, host(chains.second, OTHER_KEY) as other_b:
+        with suppress(KilledError):
+            await open_connection(Mortal(other_a, lives), linked.on_a, Mortal(other_b, lives), linked.on_b)
+    lives = [0] * 2
+    opened = await open_connection(Mortal(linked.a, lives), linked.on_a, Mortal(linked.b, lives), linked.on_b)
+    assert lives == []
+    assert (await connection_end(linked.a, opened.first, await linked.a.head())).state == 3
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["unordered", "ordered"])
+async def test_a_channel_goes_on_where_it_stopped(linked, ordered):
+    connection = await open_connection(linked.a, linked.on_a, linked.b, linked.on_b)
+    port, version = ("mock", "mock-version") if ordered else ("transfer", "ics20-1")
+    terms = ChannelTerms(version=version, ordered=ordered)
+    on_a = await place(linked.a, connection.first, port)
+    on_b = await place(linked.b, connection.second, port)
+    for steps in range(4):
+        lives = [0]
+        mortal_a = await place(Mortal(linked.a, lives), connection.first, port)
+        mortal_b = await place(Mortal(linked.b, lives), connection.second, port)
+        with suppress(KilledError):
+            await open_channel(mortal_a, mortal_b, terms)
+            assert steps == 3
+    opened = await open_channel(on_a, on_b, terms)
+    ours = await channel_end(linked.a, port, opened.first)
+    assert (ours.state, ours.counterparty.channel_id) == (channel_pb2.STATE_OPEN, opened.second)
+    assert (ours.ordering == channel_pb2.ORDER_ORDERED) is ordered
+    theirs = await channel_end(linked.b, port, opened.second)
+    assert (theirs.state, theirs.version) == (channel_pb2.STATE_OPEN, version)
+
+
+async def test_a_channel_whose_application_agrees_is_closed_on_both_ends(linked):
+    connection = await open_connection(linked.a, linked.on_a, linked.b, linked.on_b)
+    on_a, on_b = (
+        await place(linked.a, connection.first, "mock"),
+        await place(linked.b, connection.second, "mock"),
+    )
+    opened = await open_channel(on_a, on_b, ChannelTerms(version="mock-version"))
+    half = await place(Mortal(linked.b, []), connection.second, "mock")
+    with suppress(KilledError):
+        await close_channel(on_a, opened.first, half, opened.second)
+    assert (await channel_end(linked.a, "mock", opened.first)).state == channel_pb2.STATE_CLOSED
+    assert (await channel_end(linked.b, "mock", opened.second)).state == channel_pb2.STATE_OPEN
+    await close_channel(on_b, opened.second, on_a, opened.first)
+    assert (await channel_end(linked.b, "mock", opened.second)).state == channel_pb2.STATE_CLOSED
+
+
+async def test_a_transfer_channel_cannot_be_closed_by_people(linked):
+    connection = await open_connection(linked.a, linked.on_a, linked.b, linked.on_b)
+    on_a, on_b = (
+        await place(linked.a, connection.first, "transfer"),
+        await place(linked.b, connection.second, "transfer"),
+    )
+    opened = await open_channel(on_a, on_b, TRANSFER)
+    with pytest.raises(Refused, match="cannot close"):
+        await close_channel(on_a, opened.first, on_b, opened.second)
+
+
+async def test_counterparties_of_ibc_v2_are_registered_once(linked):
+    assert await register_counterparty(linked.a, linked.on_a, linked.on_b, TENDERMINT_PREFIX)
+    assert not await register_counterparty(linked.a, linked.on_a, linked.on_b, TENDERMINT_PREFIX)
+    found = await clients.counterparty(linked.a, linked.on_a, await linked.a.head())
+    assert (found.client_id, tuple(found.merkle_prefix)) == (linked.on_b, TENDERMINT_PREFIX)
+    with pytest.raises(Refused, match=f"expected counterparty 07-tendermint-99, it has {linked.on_b}"):
+        await register_counterparty(linked.a, linked.on_a, ClientId("07-tendermint-99"), TENDERMINT_PREFIX)
+
+
+async def test_only_the_creator_of_a_client_may_register_its_counterparty(linked, chains):
+    async with host(chains.first, OTHER_KEY) as stranger:
+        with pytest.raises(Refused, match="expected same signer"):
+            await register_counterparty(stranger, linked.on_a, linked.on_b, TENDERMINT_PREFIX)
+
+
+async def test_an_attestations_client_believes_its_attestors(chains):
+    attestors = [bytes([n]) * 20 for n in (1, 2, 3)]
+    async with host(chains.first) as a:
+        name = await create_attestations_client(a, attestors, 2, 1234, 1_900_000_000)
+        await register_counterparty(a, name, ClientId("client-0"), ATTESTATIONS_PREFIX)
+        row = await queries.client(a, name, await a.head())
+        assert (row.kind, row.status, row.height) == ("attestations", "active", 1234)
+        assert (row.counterparty, row.expires_in_s) == ("client-0", None)
+
+
+async def test_a_client_is_brought_forward_and_only_by_headers_that_are_needed(linked):
+    before = await clients.hosted(linked.a, linked.on_a, await linked.a.head())
+    height = await update_client(linked.a, linked.on_a, linked.b)
+    after = await clients.hosted(linked.a, linked.on_a, await linked.a.head())
+    assert after.state.latest_height.revision_height == height > before.state.latest_height.revision_height
+    at = await linked.b.source.block(height)
+    assert await clients.update_messages(linked.a, linked.on_a, linked.b, at) == []
+
+
+async def test_a_client_of_another_chain_is_not_brought_forward(linked):
+    with pytest.raises(Refused, match="expected one of chain-a, got chain-b"):
+        await update_client(linked.a, linked.on_a, linked.a)
+
+
+async def test_without_a_key_nothing_is_sent(chains):
+    async with host(chains.first, b"") as watcher, host(chains.second) as b:
+        with pytest.raises(Refused, match="no signer is configured"):
+            await create_tendermint_client(watcher, b)
+
+
+async def test_terms_that_do_not_fit_are_refused(chains):
+    async with host(chains.first) as a, host(chains.second) as b:
+        with pytest.raises(Refused, match="trusting period: expected 1 to 1814399 s, .* got 1814400"):
+            await create_tendermint_client(a, b, ClientTerms(trusting_period_s=1_814_400))
+
+
+async def test_the_lists_show_what_was_made_page_by_page(linked, monkeypatch):
+    monkeypatch.setattr("adapters.cosmos.ibc.paging.PAGE", 1)
+    connection = await open_connection(linked.a, linked.on_a, linked.b, linked.on_b)
+    on_a, on_b = (
+        await place(linked.a, connection.first, "transfer"),
+        await place(linked.b, connection.second, "transfer"),
+    )
+    opened = await open_channel(on_a, on_b, TRANSFER)
+    at = await linked.a.head()
+    found = await queries.clients(linked.a, at, tracks="chain-b")
+    row = next(each for each in found.entries if each.id == linked.on_a)
+    assert (row.kind, row.tracks, row.status) == ("07-tendermint", "chain-b", "active")
+    assert row.trusting_period_s == 1_209_600
+    assert 1_209_000 < row.expires_in_s <= 1_209_600
+    assert (await queries.clients(linked.a, at, tracks="chain-z")).entries == ()
+    ends = {each.id: each for each in (await queries.connections(linked.a, at)).entries}
+    end = ends[connection.first]
+    assert (end.state, end.client, end.counterparty) == ("open", linked.on_a, connection.second)
+    channels = {(each.port, each.id): each for each in (await queries.channels(linked.a, at)).entries}
+    channel = channels["transfer", opened.first]
+    assert (channel.state, channel.order, channel.version) == ("open", "unordered", "ics20-1")
+    assert (channel.counterparty, channel.connection) == (opened.second, connection.first)
+    way = pending.Way(
+        source=linked.a,
+        source_end=opened.first,
+        source_port="transfer",
+        destination=linked.b,
+        destination_end=opened.second,
+        destination_port="transfer",
+    )
+    assert await pending.pending(way) == pending.PendingPackets(unreceived=(), unacknowledged=(), more=False)
+    await linked.a.execute([transfer(linked.a, opened.first) for _ in range(3)])
+    found = await pending.pending(way)
+    assert found == pending.PendingPackets(unreceived=(1, 2, 3), unacknowledged=(), more=False)
+
+
+async def test_packets_of_ibc_v2_are_pending_until_they_are_received(linked):
+    await register_counterparty(linked.a, linked.on_a, linked.on_b, TENDERMINT_PREFIX)
+    await register_counterparty(linked.b, linked.on_b, linked.on_a, TENDERMINT_PREFIX)
+    await linked.a.execute([transfer(linked.a, linked.on_a) for _ in range(2)])
+    way = pending.Way(
+        source=linked.a, source_end=linked.on_a, destination=linked.b, destination_end=linked.on_b
+    )
+    assert await pending.pending(way) == pending.PendingPackets(
+        unreceived=(1, 2), unacknowledged=(), more=False
+    )
+
+
+def transfer(source: CosmosHost, end: str) -> tx_pb2.MsgTransfer:
+    """Return a transfer of one coin to an account on the other chain, that times out in an hour."""
+    is_channel = end.startswith("channel-")
+    timeout_s = int(source.clock.now_s()) + 3600
+    return tx_pb2.MsgTransfer(
+        source_port="transfer",
+        source_channel=end,
+        token=coin_pb2.Coin(denom="stake", amount="1"),
+        sender=source.signer,
+        receiver=source.signer,
+        timeout_timestamp=timeout_s * 10**9 if is_channel else timeout_s,
+    )
