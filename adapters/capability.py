@@ -37,3 +37,5 @@ class Capability(Enum):
     """`EndpointReporter`: it says which of its endpoints fail or lie."""
     SEND = "send"
     """`MessageSender`: the adapter can act for an application with the configured signer."""
+    CLIENT_UPDATES = "client-updates"
+    """`ClientWatcher`: it says which headers its light clients were given."""

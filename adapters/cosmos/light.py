@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 from adapters.cosmos.endpoints import Hostile, Lie
 from adapters.cosmos.rpc import CometClient
-from adapters.cosmos.wire import BlockIdJson, CommitJson, CommitSigJson, HeaderJson, ValidatorJson
+from adapters.cosmos.wire import (
+    BlockIdJson,
+    CommitJson,
+    CommitResultJson,
+    CommitSigJson,
+    HeaderJson,
+    ValidatorJson,
+    read,
+)
 from adapters.errors import MalformedReply, Reorged
 from proofs.lightclients.tendermint.hashing import header_hash, validators_hash
 from proofs.lightclients.tendermint.keys import address_of
@@ -69,6 +77,13 @@ async def read_blocks(
         _block(client, chain, native_id, height, each.signed_header.header, each.signed_header.commit)
         for height, each in zip(heights, found, strict=True)
     ]
+
+
+async def read_latest(client: CometClient, chain: ChainId, native_id: str) -> Block:
+    """Return the newest block of the endpoint, its hash recomputed. Raises what `read_blocks` raises."""
+    [reply] = await client.batch([("commit", {})])
+    found = read(reply, CommitResultJson, f"endpoint {client.name}: commit").signed_header
+    return _block(client, chain, native_id, found.header.height, found.header, found.commit)
 
 
 async def light_update(client: CometClient, target: BlockRef, native_id: str) -> UntrustedUpdate:

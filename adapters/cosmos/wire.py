@@ -8,8 +8,8 @@ Implements: the JSON encoding of CometBFT 0.38 and 0.39 RPC (rpc/core/types, lib
 """
 
 import re
-from calendar import timegm
-from datetime import datetime
+from calendar import monthrange, timegm
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -21,7 +21,9 @@ from adapters.jsonrpc import ErrorObject, Reply
 T = TypeVar("T")
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+_TIME = re.compile(
+    r"(\d{4})-(0[1-9]|1[0-2])-([0-3]\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII
+)
 
 
 class Number(int):
@@ -289,10 +291,13 @@ def _special(kind: type, value: object) -> object:
         if kind is Hex and not value:
             return Hex()
         if kind is TimeNs and (found := _TIME.fullmatch(value)):
-            return _time(*found.groups())
+            *moment, fraction = found.groups()
+            return _time([int(each) for each in moment], fraction or "")
     raise ValueError(f"expected {kind.__name__}, got {str(value)[:80]!r}")
 
 
-def _time(moment: str, fraction: str | None) -> TimeNs:
-    seconds = timegm(datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S").timetuple())  # noqa: DTZ007 - UTC by its Z
-    return TimeNs(seconds * 10**9 + int((fraction or "0").ljust(9, "0")))
+def _time(moment: Sequence[int], fraction: str) -> TimeNs:
+    year, month, day, *clock = moment
+    if not 1 <= day <= monthrange(year, month)[1]:
+        raise ValueError(f"expected a day of {year}-{month:02}, got {day}")
+    return TimeNs(timegm((year, month, day, *clock)) * 10**9 + int(fraction.ljust(9, "0")))

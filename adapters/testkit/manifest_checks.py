@@ -1,6 +1,13 @@
 """Checks of what an adapter declares: the manifest says what the code is, and the code says nothing else."""
 
-from adapters.api import DestinationChain, EndpointReporter, HeadWatcher, MessageSender, SourceChain
+from adapters.api import (
+    ClientWatcher,
+    DestinationChain,
+    EndpointReporter,
+    HeadWatcher,
+    MessageSender,
+    SourceChain,
+)
 from adapters.capability import Capability
 from adapters.manifest import API_VERSION
 from adapters.testkit.bench import Bench
@@ -13,6 +20,7 @@ _CLASSES: dict[Capability, type] = {
     Capability.HEADS: HeadWatcher,
     Capability.ENDPOINTS: EndpointReporter,
     Capability.SEND: MessageSender,
+    Capability.CLIENT_UPDATES: ClientWatcher,
 }
 
 

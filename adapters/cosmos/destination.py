@@ -1,0 +1,255 @@
+"""The destination role: what clients know, what is still to be delivered, deliveries as transactions.
+
+One delivery is one transaction: client updates, then a message for each packet. What others delivered before
+has no effect and succeeds all the same; a delivery of which nothing is left is not sent at all.
+
+Reads rest on proven state, except the long lists of `outstanding`, on which endpoints agree. A submission is
+told of at the block after the one that executed it: there its effect can be read.
+
+Implements: ABCI queries of ibc-go (UnreceivedPackets, UnreceivedAcks); codes of its redundant-relay check.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from adapters.api import (
+    Attested,
+    ClientView,
+    Delivery,
+    Included,
+    Lost,
+    Pending,
+    SubmissionId,
+    SubmissionStatus,
+)
+from adapters.cosmos import tx
+from adapters.cosmos.channels import Ends, is_channel
+from adapters.cosmos.codes import Declined
+from adapters.cosmos.endpoints import Endpoints
+from adapters.cosmos.heads import Heads
+from adapters.cosmos.ibc.clients import parsed, state_key
+from adapters.cosmos.messages import host_end, messages
+from adapters.cosmos.pb.ibc.core.channel.v1 import query_pb2 as channel_query
+from adapters.cosmos.pb.ibc.core.channel.v2 import query_pb2 as packet_query
+from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.sender import Fate, Sender
+from adapters.cosmos.state import State
+from adapters.cosmos.views import Position, client_state, consensus_key, consensus_time_ns, latest_of, view
+from adapters.errors import NotYetAvailable, Refused
+from proofs.codec import channel_key
+from proofs.pb.ibc.core.channel.v1 import channel_pb2
+from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Sent
+
+_NS = 10**9
+_RECEIVED_V1 = "/ibc.core.channel.v1.Query/UnreceivedPackets"
+_RECEIVED_V2 = "/ibc.core.channel.v2.Query/UnreceivedPackets"
+_SETTLED_V1 = "/ibc.core.channel.v1.Query/UnreceivedAcks"
+_SETTLED_V2 = "/ibc.core.channel.v2.Query/UnreceivedAcks"
+_CHUNK = 1000
+"""Sequences in one query: each costs the node a read."""
+
+_REDUNDANT = ("channel", 22)
+"""What a node says of a transaction whose packets have all been relayed."""
+
+_NOTHING_LEFT = "nothing-left@"
+_MAX_REMEMBERED = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Destination:
+    """Writes to one chain for relays."""
+
+    chain: ChainId
+    endpoints: Endpoints
+    state: State
+    ends: Ends
+    heads: Heads
+    sender: Sender
+    _ids: dict[str, SubmissionId] = field(default_factory=dict)
+    """Delivery key -> what it was submitted as."""
+
+    async def client(self, client: ClientId, at: BlockRef) -> ClientView:
+        """See `DestinationChain.client`."""
+
+        async def work(endpoint: CometClient) -> ClientView:
+            end = await self.ends.find(endpoint, client, at)
+            keys = [state_key(end.client), *([channel_key(end.port, end.name)] if end.port else [])]
+            encoded, *channel = await self.state.values(endpoint, keys, at)
+            state = client_state(encoded, end.client)
+            [consensus] = await self.state.values(endpoint, [consensus_key(end.client, latest_of(state))], at)
+            found = view(end, state, consensus_time_ns(consensus, end.client))
+            return replace(found, closed=any(map(_is_closed, channel)))
+
+        return await self.endpoints.first(work)
+
+    async def outstanding(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> Sequence[bool]:
+        """See `DestinationChain.outstanding`."""
+        arriving = [claim.packet.sequence for claim in claims if isinstance(claim, Sent)]
+        settling = [claim.packet.sequence for claim in claims if not isinstance(claim, Sent)]
+
+        async def work(endpoint: CometClient) -> tuple[frozenset[int], frozenset[int]]:
+            await self.state.block(endpoint, at)
+            unreceived = await self._unreceived(endpoint, lane.destination_client, arriving, at)
+            return unreceived, await self._standing(endpoint, lane.source_client, settling, at)
+
+        unreceived, standing = await self.endpoints.agreed(work)
+        return [
+            claim.packet.sequence in (unreceived if isinstance(claim, Sent) else standing) for claim in claims
+        ]
+
+    async def submit(self, delivery: Delivery) -> SubmissionId:
+        """See `DestinationChain.submit`. A delivery that is still on its way is not sent twice."""
+        known = self._ids.get(delivery.key)
+        if known is not None and self._is_open(known):
+            return known
+        signer = self.sender.pick()
+        client = await self._client_behind(host_end(delivery))
+        with_update = await self._needs_update(delivery, client)
+        packed = tuple(
+            [tx.pack(each) for each in messages(delivery, client, signer, with_update=with_update)]
+        )
+        kind = _kind(delivery, len(packed) - len(delivery.proven))
+        try:
+            [ticket] = await self.sender.send([tx.Intent(signer=signer, messages=packed, kind=kind)])
+        except Declined as declined:
+            if declined.refusal != _REDUNDANT:
+                raise Refused(str(declined)) from declined
+            head = (await self.heads.status()).head
+            return SubmissionId(f"{_NOTHING_LEFT}{head.height + 2}")
+        submission = SubmissionId(str(ticket))
+        _keep(self._ids, delivery.key, submission)
+        return submission
+
+    async def submissions(self, ids: Sequence[SubmissionId]) -> Sequence[SubmissionStatus]:
+        """See `DestinationChain.submissions`."""
+        tickets = {each: ticket for each in ids if (ticket := _ticket(each)) is not None}
+        fates = await self.sender.fates(list(tickets.values())) if tickets else []
+        found = dict(zip(tickets, fates, strict=True))
+        return [await self._status(each, found.get(each)) for each in ids]
+
+    async def _status(self, submission: SubmissionId, fate: Fate | None) -> SubmissionStatus:
+        if fate is None:
+            height = _nothing_left_at(submission)
+            if height is None:
+                return Lost(detail="not a submission to this chain")
+            return await self._included(height, "", succeeded=True, fee=0)
+        if fate.transaction is None:
+            return Lost(detail=fate.lost) if fate.lost else Pending()
+        result = fate.transaction.tx_result
+        detail = f"{result.codespace} {result.code}: {result.log[:1000]}" if result.code else ""
+        height = fate.transaction.height + 1
+        return await self._included(height, detail, succeeded=not result.code, fee=fate.fee)
+
+    async def _included(self, height: int, detail: str, *, succeeded: bool, fee: int) -> Included | Pending:
+        """Return what became of a submission whose effect can be read at this height, once that is there."""
+        try:
+            at = await self.heads.block(Height(height))
+        except NotYetAvailable:
+            return Pending()
+        return Included(at=at, succeeded=succeeded, detail=detail, fee=fee)
+
+    def _is_open(self, submission: SubmissionId) -> bool:
+        ticket = _ticket(submission)
+        if ticket is None:
+            return False
+        waiting = [key.find(ticket.hash) for key in self.sender.keys]
+        return any(each is not None and not each.lost for each in waiting)
+
+    async def _client_behind(self, name: ClientId) -> ClientId:
+        if not is_channel(name):
+            return name
+        at = (await self.heads.status()).finalized
+        end = await self.endpoints.first(lambda endpoint: self.ends.find(endpoint, name, at))
+        return end.client
+
+    async def _needs_update(self, delivery: Delivery, client: ClientId) -> bool:
+        """Return whether an attested state must be told to the client first; False when it knows it.
+
+        Raises `Refused` when it knows another time for that height: such an update would freeze it.
+        """
+        attested = delivery.evidence
+        if not isinstance(attested, Attested):
+            return False
+        key = consensus_key(client, Position(revision=0, height=attested.height))
+
+        async def work(endpoint: CometClient) -> int:
+            [answer] = await endpoint.query([StateQuery(path="/store/ibc/key", data=key)])
+            return consensus_time_ns(answer.value or b"", client)
+
+        known_ns = await self.endpoints.agreed(work)
+        if known_ns not in (0, attested.time_s * _NS):
+            told = f"has time {known_ns} ns, attested is {attested.time_s} s"
+            raise Refused(f"client {client}: height {attested.height} {told}")
+        return not known_ns
+
+    async def _unreceived(
+        self, endpoint: CometClient, name: ClientId, sequences: Sequence[int], at: BlockRef
+    ) -> frozenset[int]:
+        """Return those of these packets that did not arrive at this end."""
+        found: set[int] = set()
+        for part in _parts(sequences):
+            if is_channel(name):
+                end = await self.ends.find(endpoint, name, at)
+                of_channel = channel_query.QueryUnreceivedPacketsRequest(
+                    port_id=end.port, channel_id=name, packet_commitment_sequences=part
+                )
+                kind = channel_query.QueryUnreceivedPacketsResponse
+                found |= set((await self.state.ask(endpoint, _RECEIVED_V1, of_channel, kind, at)).sequences)
+            else:
+                of_client = packet_query.QueryUnreceivedPacketsRequest(client_id=name, sequences=part)
+                answer = packet_query.QueryUnreceivedPacketsResponse
+                found |= set((await self.state.ask(endpoint, _RECEIVED_V2, of_client, answer, at)).sequences)
+        return frozenset(found)
+
+    async def _standing(
+        self, endpoint: CometClient, name: ClientId, sequences: Sequence[int], at: BlockRef
+    ) -> frozenset[int]:
+        """Return those of these packets whose commitment stands at this end."""
+        found: set[int] = set()
+        for part in _parts(sequences):
+            if is_channel(name):
+                end = await self.ends.find(endpoint, name, at)
+                of_channel = channel_query.QueryUnreceivedAcksRequest(
+                    port_id=end.port, channel_id=name, packet_ack_sequences=part
+                )
+                kind = channel_query.QueryUnreceivedAcksResponse
+                found |= set((await self.state.ask(endpoint, _SETTLED_V1, of_channel, kind, at)).sequences)
+            else:
+                of_client = packet_query.QueryUnreceivedAcksRequest(client_id=name, packet_ack_sequences=part)
+                answer = packet_query.QueryUnreceivedAcksResponse
+                found |= set((await self.state.ask(endpoint, _SETTLED_V2, of_client, answer, at)).sequences)
+        return frozenset(found)
+
+
+def _parts(sequences: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (sequences[start : start + _CHUNK] for start in range(0, len(sequences), _CHUNK))
+
+
+def _kind(delivery: Delivery, updates: int) -> str:
+    """Return what deliveries that cost alike have in common: end, kind of claim, updates, applications."""
+    ports = {payload.destination_port for each in delivery.proven for payload in each.claim.packet.payloads}
+    claims = {type(each.claim).__name__ for each in delivery.proven}
+    return " ".join([host_end(delivery), *sorted(claims), str(updates), *sorted(ports)])
+
+
+def _is_closed(encoded: bytes) -> bool:
+    return parsed(encoded, channel_pb2.Channel, "channel end").state == channel_pb2.STATE_CLOSED
+
+
+def _ticket(submission: SubmissionId) -> tx.Ticket | None:
+    try:
+        return tx.parse_ticket(submission)
+    except ValueError:
+        return None
+
+
+def _nothing_left_at(submission: SubmissionId) -> int | None:
+    prefix, _, height = submission.partition("@")
+    is_ours = f"{prefix}@" == _NOTHING_LEFT and height.isascii() and height.isdigit() and len(height) < 20
+    return int(height) if is_ours else None
+
+
+def _keep(memory: dict[str, SubmissionId], key: str, value: SubmissionId) -> None:
+    memory[key] = value
+    while len(memory) > _MAX_REMEMBERED:
+        del memory[next(iter(memory))]

@@ -1,0 +1,105 @@
+"""Ability `client-updates`: the headers that somebody gave to a light client of this chain.
+
+Events name the client and no header, so the header is taken from the transaction. It says what a relay claims
+that the other chain is: compare it with that chain's own block.
+
+Implements: `MsgUpdateClient` of ICS-2 with a header of ICS-7.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from adapters.api import SeenClientUpdate
+from adapters.cosmos.channels import Ends
+from adapters.cosmos.endpoints import Endpoints
+from adapters.cosmos.events import updated_in
+from adapters.cosmos.history import History, store_probe, transaction_name, transactions
+from adapters.cosmos.pb.cosmos.tx.v1beta1 import tx_pb2
+from adapters.cosmos.pb.ibc.core.client.v1 import tx_pb2 as client_tx
+from adapters.cosmos.rpc import CometClient
+from adapters.errors import MalformedReply
+from proofs.lightclients.tendermint import decode_light_block, header_hash
+from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
+from proofs.pb.tendermint.types import types_pb2
+from proofs.types import BlockRef, ChainId, ClientId, Height, UntrustedUpdate
+from proofs.verdict import Refusal
+
+_UPDATE = "/ibc.core.client.v1.MsgUpdateClient"
+_HEADER = "/ibc.lightclients.tendermint.v1.Header"
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """Reads what light clients on one chain were given."""
+
+    endpoints: Endpoints
+    ends: Ends
+    history: History
+
+    async def client_updates(
+        self, client: ClientId, first: Height, last: BlockRef
+    ) -> Sequence[SeenClientUpdate]:
+        """See `ClientWatcher.client_updates`. A channel's id stands for the client behind it."""
+
+        async def work(endpoint: CometClient) -> list[SeenClientUpdate]:
+            end = await self.ends.find(endpoint, client, last)
+            span = max(first - 1, 1), last.height - 1
+            blocks = await self.history.events(endpoint, span, store_probe(endpoint))
+            places = {height: updated_in(events, end.client) for height, events in blocks}
+            found = await transactions(endpoint, places)
+            return [
+                SeenClientUpdate(
+                    untrusted_update=update,
+                    trusted_height=trusted,
+                    height=Height(height + 1),
+                    transaction=transaction_name(raw),
+                )
+                for (height, _), raw in sorted(found.items())
+                for update, trusted in updates_in(raw, end.client)
+            ]
+
+        return await self.endpoints.agreed(work)
+
+
+def updates_in(raw: bytes, client: ClientId) -> Iterator[tuple[UntrustedUpdate, Height]]:
+    """Yield (update, height from which it is trusted) of each header that a transaction gives to this client.
+
+    Headers that no light client could take are passed over. Raises `MalformedReply` for no transaction.
+    """
+    try:
+        body = tx_pb2.TxBody.FromString(tx_pb2.TxRaw.FromString(raw).body_bytes)
+        messages = [
+            client_tx.MsgUpdateClient.FromString(each.value)
+            for each in body.messages
+            if each.type_url == _UPDATE
+        ]
+        headers = [
+            tendermint_pb2.Header.FromString(each.client_message.value)
+            for each in messages
+            if each.client_id == client and each.client_message.type_url == _HEADER
+        ]
+    except DecodeError as error:
+        raise MalformedReply(f"transaction: {len(raw)} bytes do not decode") from error
+    for header in headers:
+        update = _update(header)
+        if update is not None:
+            yield update, Height(header.trusted_height.revision_height)
+
+
+def _update(header: tendermint_pb2.Header) -> UntrustedUpdate | None:
+    """Return a header as an update; the set of the block after it is not in it."""
+    encoded = types_pb2.LightBlock(
+        signed_header=header.signed_header, validator_set=header.validator_set
+    ).SerializeToString(deterministic=True)
+    try:
+        block = decode_light_block(encoded)
+    except Refusal:
+        return None
+    target = BlockRef(
+        chain=ChainId(f"cosmos:{block.header.chain_id}"),
+        height=Height(block.header.height),
+        hash=header_hash(block.header),
+    )
+    return UntrustedUpdate(light_client="tendermint", target=target, header=encoded)
