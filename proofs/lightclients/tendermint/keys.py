@@ -2,7 +2,7 @@
 
 Stricter than CometBFT where the library is: libsodium refuses points of small order and encodings that are
 not canonical, which ZIP-215 (what CometBFT's nodes run) admits. A vote like that can only be made on purpose,
-by its own validator, and costs liveness, not safety. Of secp256k1 only low s is valid.
+by its own validator, and costs liveness, not safety. Of secp256k1 only low s is valid, as libsecp256k1 has it.
 
 Implements: RFC 8032 (ed25519); SEC 1 with SHA-256, as `r || s` of 64 bytes (secp256k1); CometBFT's
 addresses.
@@ -21,7 +21,6 @@ from proofs.verdict import Reason, Refusal
 
 _KEY_SIZES = {KeyType.ED25519: 32, KeyType.SECP256K1: 33}
 _SIGNATURE_SIZE = 64
-_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
 def validator(key_type: KeyType, public_key: bytes, power: int) -> Validator:
@@ -65,8 +64,6 @@ def _signed_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool
 
 
 def _signed_secp256k1(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    if int.from_bytes(signature[32:], "big") > _HALF_ORDER:
-        return False
     try:
         der = cdata_to_der(deserialize_compact(signature))
         return coincurve.PublicKey(public_key).verify(der, message)

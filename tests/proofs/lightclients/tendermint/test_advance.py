@@ -25,8 +25,10 @@ from tests.support.cosmos_blocks import (
     header_of,
     ordered,
     params_of,
+    resigned,
     seats,
     signed,
+    with_commit,
     with_entry,
 )
 
@@ -250,6 +252,41 @@ def test_a_commit_has_one_entry_for_each_validator():
     for wrong in (entries[:3], (*entries, entries[0]), (*entries, replace(entries[0], flag=Flag.ABSENT)), ()):
         block = replace(made.block, commit=replace(made.block.commit, signatures=wrong))
         rejected(advance(TRUSTED, replace(made, block=block).update, PARAMS, NOW_S), Reason.INCOMPLETE)
+
+
+@pytest.mark.covers("LC-03")
+def test_an_invalid_vote_of_a_newcomer_refuses_a_far_block_that_the_trusted_set_voted_for():
+    blocks = grow([FOUR, FOUR, FOUR, seats(1, 2, 3, 4, 5)])
+    params = params_of(blocks[1])
+    trusted = accepted(advance(None, blocks[1].update, params, NOW_S))
+    at = next(at for at, seat in enumerate(blocks[4].seats) if seat.number == 5)
+    accepted(advance(trusted, blocks[4].update, params, NOW_S))
+    bad = with_entry(blocks[4], at, signature=bytes(64))
+    rejected(advance(trusted, bad.update, params, NOW_S), Reason.BAD_SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"height": 5}, Reason.WRONG_BLOCK),
+        ({"round": -1}, Reason.MALFORMED),
+        ({"block": block_id(bytes(32))}, Reason.WRONG_HASH),
+    ],
+    ids=str,
+)
+def test_a_commit_for_something_else_is_refused_although_every_vote_in_it_is_signed(changes, reason):
+    made = with_commit(BLOCKS[4], **changes)
+    block = replace(made.block, commit=resigned(made.block.commit, made.seats))
+    rejected(advance(TRUSTED, replace(made, block=block).update, PARAMS, NOW_S), reason)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"address": FOUR[0].validator.address}, {"signature": bytes(64)}, {"time_ns": 0}], ids=str
+)
+def test_where_no_vote_is_nothing_else_may_be(changes):
+    made = forged(BLOCKS[4], flags=absent(0))
+    accepted(advance(TRUSTED, made.update, PARAMS, NOW_S))
+    rejected(advance(TRUSTED, with_entry(made, 0, **changes).update, PARAMS, NOW_S), Reason.MALFORMED)
 
 
 @pytest.mark.covers("LC-02", "LC-15")

@@ -56,6 +56,13 @@ def test_at_the_very_end_of_the_trusting_period_trust_has_ended():
     rejected(stepped_back, Reason.LIMIT)
 
 
+@pytest.mark.covers("LC-06")
+def test_an_anchor_from_the_future_is_refused():
+    anchor = forged(BLOCKS[3], time_ns=(NOW_S + 10) * NS)
+    rejected(advance(None, anchor.update, params_of(anchor), NOW_S), Reason.LIMIT)
+    accepted(advance(None, anchor.update, params_of(anchor), NOW_S + 1))
+
+
 @pytest.mark.parametrize("height", [4, 9], ids=["next", "far"])
 @pytest.mark.covers("LC-06")
 def test_a_block_as_far_ahead_of_our_clock_as_the_drift_is_refused(height):
@@ -105,6 +112,14 @@ def test_another_block_in_the_place_of_the_trusted_one_contradicts_it_when_its_v
     half = ordered([*seats(1, 2), *seats(8, 9)])
     lunatic = signed(header_of(3, half, half), half, half)
     rejected(advance(TRUSTED, lunatic.update, PARAMS, NOW_S), Reason.CONTRADICTION)
+
+
+def test_a_fork_by_the_set_of_the_trusted_block_counts_although_another_set_comes_after_it():
+    blocks = grow([FOUR, seats(5, 6, 7)])
+    params = params_of(blocks[1])
+    trusted = accepted(advance(None, blocks[1].update, params, NOW_S))
+    fork = forged(blocks[1], app_hash=bytes(32))
+    rejected(advance(trusted, fork.update, params, NOW_S), Reason.CONTRADICTION)
 
 
 def test_nobody_else_can_cause_a_contradiction():
