@@ -11,6 +11,7 @@ from adapters.api import Carried, ClientView
 from adapters.errors import AdapterError, MalformedReply, Remedy
 from proofs.types import (
     BlockRef,
+    ChainId,
     Claim,
     ClientId,
     Height,
@@ -85,8 +86,8 @@ class Carrier:
 
     def __init__(self) -> None:
         self.shelf = ProofShelf()
-        self._heights: dict[ClientId, list[Height]] = {}
-        """Blocks that a hosted client is known to trust, ascending."""
+        self._heights: dict[tuple[ChainId, ClientId], list[Height]] = {}
+        """Blocks that a hosted client is known to trust, ascending. Both ends may have the same name."""
 
     async def carry(self, lane: Lane, host: Host, proven: Sequence[Proven[Claim]], now_s: float) -> Carried:
         """Return headers up to the proven block, and the proofs of these claims in their order.
@@ -102,7 +103,7 @@ class Carrier:
 
     async def _updates(self, host: Host, at: BlockRef, now_s: float) -> tuple[UntrustedUpdate, ...]:
         """Return what leads the hosted client to block `at`; nothing when it knows that block."""
-        known = self._heights.setdefault(host.client, [])
+        known = self._heights.setdefault((host.acting.chain.chain_id, host.client), [])
         if at.height not in known:
             view = await host.acting.chain.client(host.client, host.acting.head())
             check_alive(view, host.client, now_s)

@@ -35,6 +35,8 @@ _log = structlog.get_logger("relays.clients")
 _CHECK_S = 5.0
 """How often a client is looked at, unless its trusting period asks for more."""
 _CHECKS_OF_A_PERIOD = 30
+_FIRST_S = 0.5
+"""Until the chains were read for the first time."""
 _REFRESH_AT = 1 / 2
 """Part of the trusting period after which the client gets a header."""
 _ALERT_AT = 2 / 3
@@ -91,6 +93,7 @@ class ClientKeeper:
         self._closed = closed
         self._view: ClientView | None = None
         self._detail = ""
+        self._failing = False
         self._read_up_to: Height | None = None
         self._unsure: list[SeenClientUpdate] = []
         """Headers above everything that we have seen of the chain."""
@@ -112,8 +115,9 @@ class ClientKeeper:
         )
 
     def failed(self, detail: str) -> None:
-        """Note an error that nobody expected. For the supervisor."""
-        self._detail = detail
+        """Note an error; it is shown until a look goes well."""
+        self._note(detail)
+        self._failing = True
 
     async def run(self) -> None:
         """Look after the client until cancelled."""
@@ -125,14 +129,18 @@ class ClientKeeper:
         """Look once, and do what is due. An error of a chain is noted, and met again next time."""
         try:
             await self._round()
+            if self._failing:
+                self._failing, self._detail = False, ""
         except ClientLost as error:
-            self._note(f"{error.code}: {error}")
+            self.failed(f"{error.code}: {error}")
             self._lost(str(error))
         except AdapterError as error:
-            self._note(f"{error.code}: {error}")
+            self.failed(f"{error.code}: {error}")
 
     def _pause_s(self) -> float:
-        period_s = self._view.trusting_period_s if self._view else 0
+        if self._view is None:
+            return _FIRST_S
+        period_s = self._view.trusting_period_s
         return min(_CHECK_S, period_s / _CHECKS_OF_A_PERIOD) if period_s else _CHECK_S
 
     async def _round(self) -> None:
