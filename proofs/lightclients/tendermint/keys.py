@@ -2,7 +2,7 @@
 
 Stricter than CometBFT where the library is: libsodium refuses points of small order and encodings that are
 not canonical, which ZIP-215 (what CometBFT's nodes run) admits. A vote like that can only be made on purpose,
-by its own validator, and costs liveness, not safety. Of secp256k1 only low s is valid, as libsecp256k1 has it.
+by its own validator, and costs liveness, not safety. Of secp256k1 only low s is valid, here as there.
 
 Implements: RFC 8032 (ed25519); SEC 1 with SHA-256, as `r || s` of 64 bytes (secp256k1); CometBFT's
 addresses.
