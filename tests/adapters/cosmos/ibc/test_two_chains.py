@@ -23,6 +23,8 @@ from adapters.cosmos.ibc.clients import (
     update_client,
 )
 from adapters.cosmos.ibc.connections import connection_end, open_connection
+from adapters.cosmos.ibc.handshake import Opened
+from adapters.cosmos.ibc.lanes import open_lane
 from adapters.cosmos.ibc.specs import ClientTerms
 from adapters.cosmos.pb.cosmos.base.v1beta1 import coin_pb2
 from adapters.cosmos.pb.ibc.applications.transfer.v1 import tx_pb2
@@ -179,7 +181,7 @@ async def test_without_a_key_nothing_is_sent(chains):
 
 async def test_terms_that_do_not_fit_are_refused(chains):
     async with host(chains.first) as a, host(chains.second) as b:
-        with pytest.raises(Refused, match="trusting period: expected 1 to 1814399 s, .* got 1814400"):
+        with pytest.raises(Refused, match=r"expected 1 to 1814399 s, .* got 1814400"):
             await create_tendermint_client(a, b, ClientTerms(trusting_period_s=1_814_400))
 
 
@@ -243,3 +245,22 @@ def transfer(source: CosmosHost, end: str) -> tx_pb2.MsgTransfer:
         receiver=source.signer,
         timeout_timestamp=timeout_s * 10**9 if is_channel else timeout_s,
     )
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+async def test_a_lane_of_ibc_v2_goes_on_where_it_stopped(chains, steps):
+    terms = ClientTerms(trusting_period_s=1_000_000 + steps)
+    async with host(chains.first) as a, host(chains.second) as b:
+        lives = [0] * steps
+        with suppress(KilledError):
+            await open_lane(Mortal(a, lives), Mortal(b, lives), terms)
+            pytest.fail("expected the set-up to be interrupted")
+        lives = [0] * (4 - steps)
+        opened = await open_lane(Mortal(a, lives), Mortal(b, lives), terms)
+        assert lives == []
+        on_a = await clients.counterparty(a, opened.first, await a.head())
+        on_b = await clients.counterparty(b, opened.second, await b.head())
+        assert (on_a.client_id, on_b.client_id) == (opened.second, opened.first)
+        assert await open_lane(Mortal(b, []), Mortal(a, []), terms) == Opened(
+            first=opened.second, second=opened.first
+        )
