@@ -26,7 +26,7 @@ from tests.relays.lanes import LANE, NOW_S, Drive, answered, driven, fresh, pack
 from tests.relays.test_properties import act, check_ends, check_places, check_shape
 from tests.relays.troubles import judging
 
-LIMITS = Limits(batch=3, window=3, ahead=1, attempts=50, refusals=2, refused_run=6, recheck_s=20.0)
+LIMITS = Limits(batch=3, look=5, window=2, ahead=1, attempts=50, refusals=2, refused_run=6, recheck_s=20.0)
 
 
 @dataclass

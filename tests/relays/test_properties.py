@@ -5,13 +5,15 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.api import Included, Lost, Pending
+from adapters.api import Included, Lost, Pending, SeenPacket
 from adapters.errors import Remedy
+from proofs.types import Height
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
 from relays.core.decide import decide
 from relays.core.events import (
     ChainFailure,
     DeliveryRefused,
+    DestinationClosed,
     Event,
     Failed,
     Followed,
@@ -20,12 +22,13 @@ from relays.core.events import (
     SignersMissing,
     Started,
 )
-from relays.core.lane import LaneState, Limits
+from relays.core.lane import LaneState, Limits, Stage
 from relays.core.steps import Attest, Effect, Prove, Submit, Track, Wait
 from relays.core.types import ENDS, Leg, State
-from tests.relays.lanes import BLUE, NOW_S, Drive, block, driven, proven, seen
+from tests.relays.lanes import BLUE, NOW_S, Drive, block, driven, proven, seen, seen_on_channel
 
-LIMITS = Limits(batch=3, window=2, ahead=2, attempts=50, refusals=50, refused_run=6, recheck_s=20.0)
+LIMITS = Limits(batch=3, look=5, window=2, ahead=2, attempts=50, refusals=50, refused_run=6, recheck_s=20.0)
+LOOKS = (Stage.SURVEY, Stage.SETTLE, Stage.CHECK, Stage.CONFIRM)
 DOWN = ChainFailure(code="transport", detail="x", remedy=Remedy.RECONNECT, retry_after_s=None)
 BUSY = ChainFailure(code="rate-limited", detail="x", remedy=Remedy.WAIT, retry_after_s=0.5)
 
@@ -54,9 +57,12 @@ def check_places(drive: Drive) -> None:
 
 
 def check_shape(drive: Drive) -> None:
-    """A stage has one list in flight, submissions a window; a list holds one kind and one leg."""
+    """A stage has one list in flight, submissions a window, a look several; a list holds one kind and leg."""
     for (leg, stage), batches in drive.state.busy.items():
-        assert len(batches) <= (LIMITS.window if stage == "submit" else 1), stage
+        if stage in LOOKS:
+            assert sum(map(len, batches)) <= LIMITS.look, stage
+        else:
+            assert len(batches) <= (LIMITS.window if stage is Stage.SUBMIT else 1), stage
         for batch in batches:
             assert batch.leg is leg
             assert len(batch) <= LIMITS.batch
@@ -113,25 +119,31 @@ def act(drive: Drive, pending: list[Effect], choice: int, luck: int) -> None:
             pending.append(step)
 
 
+def sent_with(number: int, wait: int) -> SeenPacket:
+    """Return a packet that times out soon or never, every third one by height and without a time."""
+    height, soon = 11 + number // 3, wait <= 30
+    if number % 3 == 0:
+        return seen_on_channel(number, height, timeout_height=15 + wait * 2 if soon else 10**9)
+    return seen(number, height, timeout_s=int(NOW_S) + (5 + wait * 3 if soon else 2_000_000))
+
+
 @settings(max_examples=80)
 @given(
     st.integers(min_value=0, max_value=2),
     st.lists(st.integers(min_value=0, max_value=60), min_size=1, max_size=10),
     st.lists(st.tuples(st.integers(0, 15), st.integers(0, 9)), max_size=100),
+    st.integers(min_value=0, max_value=300),
 )
 def test_no_message_is_lost_or_in_two_places(
-    rank: int, timeouts_s: list[int], story: list[tuple[int, int]]
+    rank: int, timeouts_s: list[int], story: list[tuple[int, int]], closes: int
 ) -> None:
-    packets = [
-        seen(number, 11 + number % 4, timeout_s=int(NOW_S) + (2_000_000 if wait > 30 else 5 + wait * 3))
-        for number, wait in enumerate(timeouts_s, 1)
-    ]
-    packets.sort(key=lambda each: (each.height, each.packet.sequence))
-    packets = [seen(number, each.height, each.packet.timeout_s) for number, each in enumerate(packets, 1)]
+    packets = [sent_with(number, wait) for number, wait in enumerate(timeouts_s, 1)]
     drive = driven(packets, rank=rank, limits=LIMITS)
     drive.packets = packets
     pending: list[Effect] = []
-    for choice, luck in story:
+    for moment, (choice, luck) in enumerate(story):
+        if moment == closes:
+            drive.take(DestinationClosed(at_s=drive.now_s, height=Height(drive.height)))
         act(drive, pending, choice, luck)
         check_places(drive)
         check_shape(drive)
