@@ -10,7 +10,7 @@ import typer
 
 from adapters.errors import AdapterError
 from gateway.cli.output import CliError, Exit, Json, emit_json, note
-from gateway.dev import evm, place, processes
+from gateway.dev import anvil, evm, place, processes
 
 app = typer.Typer(help="Two local chains and three gateways.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,8 +36,8 @@ def up(
     if place.read(where) is not None:
         raise CliError(f"a network is already up in {where}", exit_code=Exit.USAGE, hint="isthmus dev down")
     try:
-        network = asyncio.run(evm.up(where, evm.anvil_binary(), lambda text: note(f"● {text}")))
-    except evm.NoAnvil as error:
+        network = asyncio.run(evm.up(where, anvil.anvil_binary(), lambda text: note(f"● {text}")))
+    except anvil.NoAnvil as error:
         raise CliError(
             str(error), exit_code=Exit.USAGE, hint="without anvil: isthmus dev up --memory"
         ) from None

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from adapters.memory import audit
 from adapters.memory.config import MemoryConfig, chain_spec, store
@@ -17,9 +18,8 @@ from adapters.memory.world import MemoryChain, forget, open_chain, validator_add
 from gateway.config.load import load_config
 from gateway.config.plugins import InstalledAdapters
 from gateway.demo.ledger import Count
-from gateway.demo.stage import Access, Party
-from gateway.dev import place, plan
-from gateway.dev.evm import TOKENS, free_port
+from gateway.demo.stage import Access, Party, greeting, path
+from gateway.dev import place, plan, processes
 from gateway.dev.ready import until_ready
 from gateway.keys.signer import LocalSigner, new_key
 from gateway.observe import logs
@@ -38,8 +38,8 @@ class MemoryStage:
     """See `gateway.demo.stage.Stage`."""
 
     def __init__(self, chains: Mapping[ChainId, MemoryChain], members: tuple[plan.Member, ...]) -> None:
-        first, second = chains
-        self.lanes = plan.lanes(first, second)
+        self.lanes: tuple[Lane, ...] = _link().lanes()
+        self.late: tuple[Lane, ...] = self.lanes[:1]
         self.gateways: Mapping[str, Access] = {
             member.name: Access(url=member.url, key=member.admin_key) for member in members
         }
@@ -53,6 +53,14 @@ class MemoryStage:
             for chain, member in zip(chains, members, strict=False)
         }
         self._chains = chains
+
+    def message(self, lane: Lane, number: int) -> Mapping[str, Any] | None:
+        """See `Stage.message`."""
+        return greeting(self.parties[lane.destination].application, number)
+
+    def abroad(self, lane: Lane) -> str:
+        """See `Stage.abroad`."""
+        return path(lane, self.parties[lane.destination].denom)
 
     async def counts(self, messages: Mapping[Lane, int]) -> Mapping[Lane, Count]:
         """See `Stage.counts`."""
@@ -83,9 +91,9 @@ class MemoryStage:
             kept = audit.supply(home, _DENOM)
             locked = audit.locked(home, lane.source_client, _DENOM)
             away = audit.supply(abroad, f"transfer/{lane.destination_client}/{_DENOM}")
-            if kept + locked != TOKENS or locked != away:
+            if kept + locked != plan.TOKENS or locked != away:
                 problems.append(
-                    f"{lane.source}: {TOKENS} minted, {kept} kept, {locked} locked, {away} abroad"
+                    f"{lane.source}: {plan.TOKENS} minted, {kept} kept, {locked} locked, {away} abroad"
                 )
         return problems
 
@@ -98,7 +106,9 @@ async def open_stage(tell: Callable[[str], None]) -> AsyncIterator[MemoryStage]:
     world = f"demo-{secrets.token_hex(4)}"
     gateways: list[Gateway] = []
     try:
-        members = tuple(plan.member(name, directory / name, free_port(), new_key()) for name in plan.NAMES)
+        members = tuple(
+            plan.member(name, directory / name, processes.free_port(), new_key()) for name in plan.NAMES
+        )
         chains = _chains(world, members)
         tell(f"two memory chains: {', '.join(chains)}")
         gateways += _gateways(world, members)
@@ -120,7 +130,7 @@ def _chains(world: str, members: tuple[plan.Member, ...]) -> dict[ChainId, Memor
     clock = SystemClock()
     chains = {name: open_chain(world, name, chain_spec(_config(world, name)), clock) for name in _NAMES}
     dev_chains = (_dev_chain(world, first), _dev_chain(world, second))
-    for lane in plan.lanes(first, second):
+    for lane in _link().lanes():
         chains[lane.destination].submit(
             AddClient(
                 client=lane.destination_client,
@@ -130,7 +140,7 @@ def _chains(world: str, members: tuple[plan.Member, ...]) -> dict[ChainId, Memor
             )
         )
     for chain, member in zip(chains.values(), members, strict=False):
-        chain.submit(Mint(account=_account(member), denom=_DENOM, amount=TOKENS))
+        chain.submit(Mint(account=_account(member), denom=_DENOM, amount=plan.TOKENS))
         chain.mine()
     return chains
 
@@ -139,9 +149,14 @@ def _gateways(world: str, members: tuple[plan.Member, ...]) -> list[Gateway]:
     """Write each gateway's configuration and keys, and build it from them."""
     first, second = [_dev_chain(world, name) for name in _NAMES]
     plan.write_keys(members)
-    plan.write_configs(members, (first, second), unsafe=False)
+    plan.write_configs(members, (first, second), [_link()])
     plugins = InstalledAdapters()
     return [build(load_config(member.config_file, plugins), plugins) for member in members]
+
+
+def _link() -> plan.Link:
+    first, second = _NAMES
+    return plan.link(first, second)
 
 
 def _dev_chain(world: str, name: ChainId) -> plan.DevChain:

@@ -14,7 +14,7 @@ from gateway.cli.output import CliError
 from gateway.demo import evm_stage, memory_stage, story
 from gateway.demo.screen import Screen
 from gateway.demo.stage import Stage
-from gateway.dev import evm, place, processes
+from gateway.dev import anvil, evm, place, processes
 from gateway.keys.signer import LocalSigner
 from proofs.types import ChainId
 
@@ -35,8 +35,8 @@ async def demonstrate(screen: Screen, *, memory: bool, messages: int, stay: bool
 
 def _anvil(screen: Screen) -> Path | None:
     try:
-        return evm.anvil_binary()
-    except evm.NoAnvil as missing:
+        return anvil.anvil_binary()
+    except anvil.NoAnvil as missing:
         screen.tell(f"{missing}. The same story on two `memory` chains, in this process:")
         return None
 

@@ -7,7 +7,8 @@ timeout has passed on the destination; then they go on, and may only refund it.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -44,14 +45,14 @@ class Outcome:
 async def play(stage: Stage, messages: int, tell: Tell, show: Show) -> Outcome:
     """Play it, and return how it ended."""
     teller = _Teller(stage, messages, tell, show)
-    out, back = stage.lanes
     await teller.introduce()
     await asyncio.gather(*[teller.send_messages(lane) for lane in stage.lanes])
     await asyncio.gather(*[teller.send_tokens(lane) for lane in stage.lanes])
-    tell(f"{messages} messages and {len(_TRANSFERS)} token transfers sent each way")
+    tell(teller.what_was_sent())
     await teller.until(lambda counts: all(one.delivered == one.sent for one in counts.values()))
     tell("every one of them delivered")
-    await asyncio.gather(teller.come_too_late(out), teller.send_home(back))
+    home = [lane for lane in stage.lanes if lane not in stage.late]
+    await asyncio.gather(*map(teller.come_too_late, stage.late), *map(teller.send_home, home))
     await teller.until(lambda counts: total(counts.values()).settled())
     return await teller.end()
 
@@ -65,12 +66,14 @@ class _Teller:
         self._tell = tell
         self._show = show
         self._lane_ids: dict[Lane, str] = {}
+        self._names: dict[Lane, str] = {}
         self._sent: dict[Lane, int] = {}
 
     async def introduce(self) -> None:
         """Learn the lanes' ids, and say what each of them is worth."""
         access = next(iter(self._stage.gateways.values()))
         views = (await self._ask(access, "GET", "/v1/lanes"))["lanes"]
+        alike = Counter((lane.source, lane.destination) for lane in self._stage.lanes)
         for lane in self._stage.lanes:
             ends = (lane.source, lane.source_client, lane.destination, lane.destination_client)
             view = next(
@@ -81,18 +84,23 @@ class _Teller:
             )
             self._lane_ids[lane] = view["id"]
             unsafe = f"; UNSAFE: {view['unsafe_because']}" if view["unsafe"] else ""
-            self._tell(f"lane {view['source_name']} -> {view['destination_name']}: {view['trust']}{unsafe}")
+            self._names[lane] = f"{view['source_name']} -> {view['destination_name']}"
+            by = f" by {lane.source_client}" if alike[lane.source, lane.destination] > 1 else ""
+            self._tell(f"lane {self._names[lane]}{by}: {view['trust']}{unsafe}")
 
     async def send_messages(self, lane: Lane) -> None:
-        """Send the messages of one lane, in lists."""
-        recipient = self._stage.parties[lane.destination].application
-        items = [
-            {"kind": "message", "recipient": recipient, "payload": "0x" + f"hello {number}".encode().hex()}
-            for number in range(self._messages)
-        ]
+        """Send the messages of one lane, in lists, if it carries any."""
+        numbered = [self._stage.message(lane, number) for number in range(self._messages)]
+        items = [item for item in numbered if item is not None]
         for first in range(0, len(items), _CHUNK):
             await self._send(lane, items[first : first + _CHUNK], _HOUR_S)
-        self._sent[lane] = self._messages
+        self._sent[lane] = len(items)
+
+    def what_was_sent(self) -> str:
+        """Return a sentence about messages and tokens."""
+        carrying = sum(count > 0 for count in self._sent.values())
+        both = "" if carrying == len(self._sent) else f" on {carrying} lanes"
+        return f"{self._messages} messages{both} and {len(_TRANSFERS)} token transfers sent each way"
 
     async def send_tokens(self, lane: Lane) -> None:
         """Send the source's home token to the account on the other side."""
@@ -101,9 +109,8 @@ class _Teller:
 
     async def send_home(self, lane: Lane) -> None:
         """Send part of what arrived on this lane's source back to where it is at home."""
-        denom = f"transfer/{lane.source_client}/{self._stage.parties[lane.destination].denom}"
-        await self._send(lane, [self._transfer(lane, denom, _HOME_AGAIN)], _HOUR_S)
-        self._tell(f"{_HOME_AGAIN} tokens on their way home")
+        await self._send(lane, [self._transfer(lane, self._stage.abroad(lane), _HOME_AGAIN)], _HOUR_S)
+        self._tell(f"{_HOME_AGAIN} tokens on their way home: {self._names[lane]}")
 
     async def come_too_late(self, lane: Lane) -> None:
         """Hold deliveries back, send a transfer with a short timeout, and go on when it has passed."""
@@ -113,7 +120,9 @@ class _Teller:
         timeout_s = await self._send_short_lived(lane, self._transfer(lane, denom, _LATE))
         await self._until_past(lane, timeout_s)
         await self._everywhere(f"/v1/lanes/{self._lane_ids[lane]}:resume", None)
-        self._tell("the timeout has passed on the destination; deliveries go on: now only a refund is right")
+        self._tell(
+            f"{self._names[lane]}: the timeout has passed there; deliveries go on, only a refund is right"
+        )
 
     async def _send_short_lived(self, lane: Lane, item: dict[str, Any]) -> int:
         """Send an item with the shortest lifetime that the chain still takes, and return its timeout."""
@@ -121,7 +130,8 @@ class _Teller:
         for lifetime_s in shorter:
             with suppress(CliError):
                 timeout_s = await self._send(lane, [item], lifetime_s)
-                self._tell(f"deliveries held back; {_LATE} tokens sent with a timeout of {lifetime_s} s")
+                told = f"deliveries held back; {_LATE} tokens sent with a timeout of {lifetime_s} s"
+                self._tell(f"{self._names[lane]}: {told}")
                 return timeout_s
         return await self._send(lane, [item], longest)
 
@@ -143,9 +153,9 @@ class _Teller:
         count = total(counts.values())
         problems = await self._stage.unbalanced()
         if not problems:
-            self._tell("tokens conserved on both chains")
-        if count.refunded != 1:
-            problems.append(f"expected 1 refund, the chains say {count.refunded}")
+            self._tell("tokens conserved on all chains: what is locked at home is what is abroad")
+        if count.refunded != len(self._stage.late):
+            problems.append(f"expected refunds: {len(self._stage.late)}, the chains say {count.refunded}")
         if count.lost or count.duplicated:
             problems.append(f"{count.lost} lost, {count.duplicated} duplicated")
         return Outcome(count=count, problems=tuple(problems))
@@ -154,7 +164,7 @@ class _Teller:
         receiver = self._stage.parties[lane.destination].account
         return {"kind": "transfer", "denom": denom, "amount": str(amount), "receiver": receiver}
 
-    async def _send(self, lane: Lane, items: list[dict[str, Any]], lifetime_s: int) -> int:
+    async def _send(self, lane: Lane, items: Sequence[Mapping[str, Any]], lifetime_s: int) -> int:
         """Send items of one lane and return their timeout."""
         timeout_s = int(time.time()) + lifetime_s
         timed = [{**item, "timeout_s": timeout_s} for item in items]

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gateway.dev.plan import Link
 from gateway.dev.processes import Started
 
 _RECORD = "network.json"
@@ -27,6 +28,7 @@ class Network:
     """CAIP-2 -> endpoint of the chain."""
     contracts: dict[str, dict[str, str]]
     """CAIP-2 -> name of the contract -> address."""
+    links: tuple[Link, ...]
     processes: tuple[Started, ...]
 
 
@@ -47,7 +49,10 @@ def read(directory: Path) -> Network | None:
         said = json.loads((directory / _RECORD).read_text("utf-8"))
     except FileNotFoundError:
         return None
-    return Network(**{**said, "processes": tuple(Started(**one) for one in said["processes"])})
+    links = tuple(Link(**one) for one in said["links"])
+    return Network(
+        **{**said, "links": links, "processes": tuple(Started(**one) for one in said["processes"])}
+    )
 
 
 def write(directory: Path, network: Network) -> None:

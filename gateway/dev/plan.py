@@ -1,13 +1,14 @@
 """Who takes part in the local network, and the configuration file of each gateway.
 
-Three gateways (alpha, beta, gamma) attest both lanes between two chains, two of three. Keys are made anew
-each time; the API keys with which the gateways know each other are written down beside them, readable by
-their owner alone: this is a playground, not a template for production.
+Three gateways (alpha, beta, gamma) relay every lane between the chains, and attest those whose destination
+asks for signatures, two of three. Keys are made anew each time; the API keys with which the gateways know each
+other are written down beside them, readable by their owner alone: this is a playground, not a template for
+production.
 """
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from proofs.types import ChainId, ClientId, Lane
 
 NAMES = ("alpha", "beta", "gamma")
 THRESHOLD = 2
+TOKENS = 1_000_000
+"""Of each chain's home token, given to the gateway that sends from it."""
+
 CLIENT = ClientId("client-0")
-"""On each of the two chains, the client that tracks the other."""
+"""Where there are only two chains: on each of them, the client that tracks the other."""
 
 MASTER, PAYER = "master", "payer"
 
@@ -83,22 +87,44 @@ def member(name: str, directory: Path, port: int, payer: bytes) -> Member:
     )
 
 
-def lanes(first: ChainId, second: ChainId) -> tuple[Lane, Lane]:
-    """Return the two directions between two chains."""
-    lane = Lane(source=first, source_client=CLIENT, destination=second, destination_client=CLIENT)
-    return lane, lane.reverse()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Two ends that are each other's, and so two lanes."""
+
+    first: ChainId
+    first_client: ClientId
+    """On the first chain, the client that tracks the second; of an IBC v1 channel its id."""
+    second: ChainId
+    second_client: ClientId
+    light_client: bool = False
+    """Both chains verify each other's headers; otherwise the gateways attest."""
+    unsafe: bool = False
+    """One of the chains has no consensus that could be verified."""
+
+    def lanes(self) -> tuple[Lane, Lane]:
+        """Return both directions, the one that leaves the first chain first."""
+        lane = Lane(
+            source=self.first,
+            source_client=self.first_client,
+            destination=self.second,
+            destination_client=self.second_client,
+        )
+        return lane, lane.reverse()
 
 
-def attestors(
-    members: tuple[Member, ...], lane: Lane, chains: tuple[DevChain, DevChain]
-) -> tuple[bytes, ...]:
+def link(first: ChainId, second: ChainId, *, unsafe: bool = False) -> Link:
+    """Return the attested link of a network of two chains."""
+    return Link(first=first, first_client=CLIENT, second=second, second_client=CLIENT, unsafe=unsafe)
+
+
+def attestors(members: Sequence[Member], lane: Lane, chains: Sequence[DevChain]) -> tuple[bytes, ...]:
     """Return the addresses, 20 bytes each, with which the gateways sign for a lane between these chains."""
     stores = {chain.id: chain.store for chain in chains}
     source, destination = stores[lane.source], stores[lane.destination]
     return tuple([attestor_key(one.master, lane, source, destination).address for one in members])
 
 
-def write_keys(members: tuple[Member, ...]) -> None:
+def write_keys(members: Sequence[Member]) -> None:
     """Write the keystore of each gateway, and what its configuration refers to. It takes seconds."""
     for who in members:
         password = secrets.token_urlsafe(24)
@@ -111,14 +137,14 @@ def write_keys(members: tuple[Member, ...]) -> None:
         keystore.save(PAYER, who.payer, password)
 
 
-def write_configs(members: tuple[Member, ...], chains: tuple[DevChain, DevChain], *, unsafe: bool) -> None:
+def write_configs(members: Sequence[Member], chains: Sequence[DevChain], links: Sequence[Link]) -> None:
     """Write the configuration of each gateway."""
     for who in members:
-        who.config_file.write_text(config_text(who, members, chains, unsafe=unsafe), "utf-8")
+        who.config_file.write_text(config_text(who, members, chains, links), "utf-8")
 
 
 def config_text(
-    who: Member, members: tuple[Member, ...], chains: tuple[DevChain, DevChain], *, unsafe: bool
+    who: Member, members: Sequence[Member], chains: Sequence[DevChain], links: Sequence[Link]
 ) -> str:
     """Return one gateway's configuration as TOML."""
     parts = [
@@ -136,29 +162,24 @@ def config_text(
     for chain in chains:
         head = {"id": chain.id, "adapter": chain.adapter, "name": chain.name, "signer": f"keystore:{PAYER}"}
         parts += [_section("[[chains]]", head), _section("[chains.config]", chain.config)]
-    parts += [_lane_text(lane, members, chains, unsafe=unsafe) for lane in lanes(chains[0].id, chains[1].id)]
+    parts += [_lane_text(one, lane, members, chains) for one in links for lane in one.lanes()]
     return "\n".join(parts)
 
 
-def _lane_text(
-    lane: Lane, members: tuple[Member, ...], chains: tuple[DevChain, DevChain], *, unsafe: bool
-) -> str:
+def _lane_text(one: Link, lane: Lane, members: Sequence[Member], chains: Sequence[DevChain]) -> str:
+    ends = {
+        "from": {"chain": lane.source, "client": lane.source_client},
+        "to": {"chain": lane.destination, "client": lane.destination_client},
+    }
+    if one.light_client:
+        return _section("[[lanes]]", {**ends, "security": "light-client"})
     addresses = attestors(members, lane, chains)
     named = [
-        {"name": one.name, "address": f"0x{address.hex()}"}
-        for one, address in zip(members, addresses, strict=True)
+        {"name": each.name, "address": f"0x{address.hex()}"}
+        for each, address in zip(members, addresses, strict=True)
     ]
-    return _section(
-        "[[lanes]]",
-        {
-            "from": {"chain": lane.source, "client": lane.source_client},
-            "to": {"chain": lane.destination, "client": lane.destination_client},
-            "threshold": THRESHOLD,
-            "attestors": named,
-            "takeover_s": 5.0,
-            **({"unsafe": True} if unsafe else {}),
-        },
-    )
+    trust = {"threshold": THRESHOLD, "attestors": named, "takeover_s": 5.0}
+    return _section("[[lanes]]", {**ends, **trust, **({"unsafe": True} if one.unsafe else {})})
 
 
 def _section(head: str, values: Mapping[str, Any]) -> str:

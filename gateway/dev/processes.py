@@ -4,16 +4,20 @@ Each runs in a session of its own, with its output in a file. Before one is ende
 whether the process id still belongs to the same command line: ids are used again.
 """
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _POLL_S = 0.05
 _TERM_S = 10.0
+_START_S = 30.0
 _LOG_TAIL = 2000
 
 _CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
@@ -53,6 +57,28 @@ def start(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
         raise ProcessError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
     _CHILDREN[process.pid] = process
     return Started(name=name, pid=process.pid, command=" ".join(command), log=str(log))
+
+
+async def until_listening(ports: Sequence[int], process: Started) -> None:
+    """Return when this process serves these ports on loopback. Raises `ProcessError` with what it said."""
+    deadline_s = asyncio.get_running_loop().time() + _START_S
+    waiting = list(ports)
+    while alive(process) and asyncio.get_running_loop().time() < deadline_s:
+        with suppress(OSError):
+            while waiting:
+                _, writer = await asyncio.open_connection("127.0.0.1", waiting[0])
+                writer.close()
+                del waiting[0]
+            return
+        await asyncio.sleep(_POLL_S)
+    raise ProcessError(f"{process.name} does not listen; it said: {tail(process)!r}")
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def alive(process: Started) -> bool:

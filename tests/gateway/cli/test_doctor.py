@@ -33,7 +33,9 @@ def members(tmp_path_factory):
     plan.write_keys(members[:1])
     for other in members[1:]:
         (members[0].directory / f"peer-{other.name}").write_text(other.peer_key)
-    members[0].config_file.write_text(plan.config_text(members[0], members, (one, two), unsafe=False))
+    members[0].config_file.write_text(
+        plan.config_text(members[0], members, (one, two), [plan.link(one.id, two.id)])
+    )
     return members
 
 
