@@ -113,7 +113,9 @@ class BenchChain:
         signed = [self._signed(transfer, size) for size in sizes]
         for start in range(0, len(signed), 100):
             part = signed[start : start + 100]
-            answers = self.rpc([("broadcast_tx_sync", {"tx": base64.b64encode(raw).decode()}) for raw in part])
+            answers = self.rpc(
+                [("broadcast_tx_sync", {"tx": base64.b64encode(raw).decode()}) for raw in part]
+            )
             if refused := [answer for answer in answers if answer["code"]]:
                 raise BenchmarkError(f"{self.native_id}: expected transfers to be taken, got {refused[0]}")
 

@@ -23,7 +23,12 @@ from tests.benchmarks.lab import until
 Seen = Mapping[str, Mapping[int, float]]
 """By chain and height, when the node told of the block, on the monotonic clock."""
 
-_SUBSCRIBE = {"jsonrpc": "2.0", "id": 0, "method": "subscribe", "params": {"query": "tm.event='NewBlockHeader'"}}
+_SUBSCRIBE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "subscribe",
+    "params": {"query": "tm.event='NewBlockHeader'"},
+}
 _READY_S = 60
 _AFTER_S = 60
 _WARM_UP = 2

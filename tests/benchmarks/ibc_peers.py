@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.benchmarks.devchain import BenchmarkError
+from tests.benchmarks.framework import ROOT
 from tests.benchmarks.ibc_chains import A, B, PORT, PREFIX, IbcWorld, program
+from tests.benchmarks.lab import PASSWORD
 
 MNEMONIC = " ".join(["abandon"] * 11 + ["about"])
 PAYER = "cosmos19rl4cm2hmr8afy4kldpxz3fka4jguq0auqdal4"
@@ -71,7 +73,8 @@ def run(command: Sequence[str], folder: Path) -> str:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {"HOME": str(folder), "TMPDIR": str(folder), "PATH": os.environ["PATH"]}
+    given = {"HOME": str(folder), "TMPDIR": str(folder), "PATH": os.environ["PATH"]}
+    return given | {"PYTHONPATH": str(ROOT), "ISTHMUS_PASSWORD": PASSWORD}
 
 
 @dataclass(frozen=True, slots=True)

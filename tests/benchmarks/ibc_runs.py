@@ -13,6 +13,7 @@ from tests.benchmarks.ibc_peers import Contender, running
 from tests.benchmarks.lab import cpu_s
 
 POLL_S = 0.05
+_TAIL = 3000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Cleared:
     received: int
     acknowledged: int
     spent: Spent
+    said: str
+    """How the relayer's log ends."""
 
     @property
     def done(self) -> bool:
@@ -102,6 +105,7 @@ def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
             received=world.chains[B].received(channel),
             acknowledged=packets - world.chains[A].unacknowledged(channel),
             spent=spent,
+            said=(folder / "relayer.log").read_text(errors="replace")[-_TAIL:],
         )
 
 
