@@ -29,6 +29,7 @@ INDEX_LAG = 2
 """Blocks after which a node's index has every transaction of a block."""
 
 _ATTEMPTS = 8
+_PATIENCE_S = 60.0
 _FRESH_S = 2.0
 
 
@@ -70,14 +71,12 @@ class KeySender:
     async def send(self, intent: Intent) -> Ticket:
         """Broadcast a transaction, within the window; return without waiting for its block.
 
-        Waits for room in the window. Raises `Declined` or `Underfunded` when simulation or the mempool
-        refuses it, `RateLimited` when the mempool is full, `NotYetAvailable` while others use the key.
+        Waits for room in the window, up to a minute. Raises `Declined` or `Underfunded` when simulation or
+        the mempool refuses it, `RateLimited` when the mempool is full, `NotYetAvailable` without room and
+        while others use the key.
         """
         async with self._lock:
-            while self.room() <= 0:
-                await self._settle({})
-                if self.room() <= 0:
-                    await self.clock.sleep(self.limits.poll_s)
+            await self._make_room()
             for _ in range(_ATTEMPTS):
                 ticket = await self._try(intent)
                 if ticket is not None:
@@ -100,6 +99,18 @@ class KeySender:
     def room(self) -> int:
         """Return how many more transactions may wait for a block."""
         return self.limits.window - len(self._ledger.open())
+
+    async def _make_room(self) -> None:
+        """Wait until a block takes something of a full window."""
+        until_s = self.clock.monotonic_s() + _PATIENCE_S
+        while self.room() <= 0:
+            await self._settle({})
+            if self.room() > 0:
+                return
+            if self.clock.monotonic_s() >= until_s:
+                waiting = f"{self.limits.window} transactions wait for a block since {_PATIENCE_S} s"
+                raise NotYetAvailable(f"account {self.account.address}: {waiting}")
+            await self.clock.sleep(self.limits.poll_s)
 
     async def _try(self, intent: Intent) -> Ticket | None:
         """Return a ticket, or None when the sequence was not the one that the node expects."""
