@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 from msgspec import Raw, Struct
 
-from adapters.cosmos.codes import NOT_FOUND, refusal
+from adapters.cosmos.codes import NOT_FOUND, UNWRITABLE, refusal
 from adapters.cosmos.endpoints import Endpoints
 from adapters.cosmos.pb.cosmos.auth.v1beta1 import query_pb2 as auth_pb2
 from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
+from adapters.cosmos.pb.cosmos.tx.v1beta1 import service_pb2
 from adapters.cosmos.rpc import CometClient, StateQuery
 from adapters.cosmos.tx import encoded
 from adapters.cosmos.wire import Number, QueryResponseJson, read
@@ -23,6 +24,7 @@ from adapters.errors import MalformedReply, Underfunded
 _ACCOUNT = "/cosmos.auth.v1beta1.Query/AccountInfo"
 _BALANCE = "/cosmos.bank.v1beta1.Query/Balance"
 _SIMULATE = "/app/simulate"
+_SIMULATE_PROTOBUF = "/cosmos.tx.v1beta1.Service/Simulate"
 
 
 class _GasJson(Struct, frozen=True):
@@ -70,9 +72,31 @@ class Account:
             return answer
 
         answer = await self.endpoints.first(work)
+        if (answer.codespace, answer.code) == UNWRITABLE:
+            return await self._simulate_again(transaction)
         if answer.code:
             raise refusal((answer.codespace, answer.code), answer.log)
         return read(Raw(answer.value or b""), _SimulationJson, "simulation").gas_info.gas_used
+
+    async def _simulate_again(self, transaction: bytes) -> int:
+        """Return the gas of a transaction whose responses the node cannot write as JSON: ask for protobuf.
+
+        That way tells no codes, hence it is the second one.
+        """
+        query = StateQuery(
+            path=_SIMULATE_PROTOBUF, data=encoded(service_pb2.SimulateRequest(tx_bytes=transaction))
+        )
+
+        async def work(client: CometClient) -> int:
+            [answer] = await client.query([query])
+            if answer.code:
+                raise refusal((answer.codespace, answer.code), answer.log)
+            try:
+                return service_pb2.SimulateResponse.FromString(answer.value or b"").gas_info.gas_used
+            except DecodeError as error:
+                raise MalformedReply(f"endpoint {client.name}: simulation: {error}") from error
+
+        return await self.endpoints.first(work)
 
     async def _look(self, client: CometClient) -> AccountState:
         queries = [

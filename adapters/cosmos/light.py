@@ -132,7 +132,7 @@ def _block(
             Lie.FORGED_HEADER,
             f"endpoint {client.name}: block {height}: expected hash {claimed}, header gives {actual.hex()}",
         )
-    ref = BlockRef(chain=chain, height=Height(height), hash=actual)
+    ref = BlockRef(chain=chain, height=Height(int(height)), hash=actual)
     return Block(ref=ref, header=header, commit=commit)
 
 

@@ -14,18 +14,22 @@ from adapters.api import (
     Lost,
     Pending,
     SendMessage,
+    SendTransfer,
     SourceChain,
     SubmissionId,
 )
 from adapters.testkit.attesting import delivery_of
-from adapters.testkit.judge import SUBJECT_KEYS, CheckFailed, Judge, expect
+from adapters.testkit.judge import KIT_DENOM, SUBJECT_KEYS, CheckFailed, Judge, expect
 from adapters.testkit.subject import KIT_CHAIN, KIT_KEYS, THRESHOLD
 from proofs.types import Acknowledged, Claim, Height, Lane, Packet, Sent
 
 LONG_S = 3 * 3600
 """A timeout that no check lives to see."""
 
-_MARGIN_S = 5
+SOON_S = 10
+"""A timeout that checks wait for, in real time where no clock can be moved: enough to send and prove."""
+
+_MARGIN_S = 2
 _POLLS = 600
 _POLL_S = 0.05
 
@@ -49,13 +53,18 @@ class Bench(Judge):
         await self.kit.connect()
         deadline = int(self.kit_clock.now_s()) + lives_s
         lane = self.lane.reverse()
-        message = SendMessage(
-            lane=lane, recipient=self.subject.recipient, payload=b"from the kit", timeout_s=deadline
-        )
         first = (await self.kit.status()).head.height + 1
-        await self.kit.send([message] * count)
+        await self.kit.send([self._request(lane, deadline)] * count)
         seen = await self.kit.sent(lane, Height(first), (await self.kit.status()).finalized)
         return [item.packet for item in seen]
+
+    def _request(self, lane: Lane, deadline_s: int) -> SendMessage | SendTransfer:
+        recipient = self.subject.recipient
+        if self.subject.takes_tokens:
+            return SendTransfer(
+                lane=lane, denom=KIT_DENOM, amount=1, receiver=recipient, timeout_s=deadline_s
+            )
+        return SendMessage(lane=lane, recipient=recipient, payload=b"from the kit", timeout_s=deadline_s)
 
     async def expire(self, packet: Packet) -> None:
         """Let time pass on the subject's chain until the packet's timeout is over."""

@@ -8,23 +8,29 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from adapters.api import AdapterPlugin, Clock, GatewayChain, Resources, SourceChain
+from adapters.api import AdapterPlugin, Clock, GatewayChain, LightClientSpec, Resources, SourceChain
 from adapters.memory import ADAPTER as MEMORY
 from adapters.memory.adapter import MemoryAdapter
 from adapters.memory.config import MemoryConfig, chain_spec
-from adapters.memory.transactions import AddClient
+from adapters.memory.transactions import AddClient, Mint
 from adapters.memory.world import forget, open_chain, validator_addresses
 from adapters.testkit.attesting import Key
 from adapters.testkit.subject import KIT_CHAIN, KIT_CLIENT, THRESHOLD, Subject
 from proofs import registry
-from proofs.types import BlockRef, Claim, CommitmentStore, Lane, Proven, TrustedState
+from proofs.types import BlockRef, Claim, CommitmentStore, Lane, Proven, TrustedState, UntrustedUpdate
 from proofs.verdict import Accepted, Verdict
 from proofs.verify import verify
 
 SUBJECT_KEYS = tuple([Key(f"isthmus conformance kit, subject's attestor {index}") for index in range(3)])
 """They attest the subject's chain towards the kit's."""
 
+KIT_RELAYER = Key("isthmus conformance kit, relayer")
+"""It pays on the kit's chain, and owns the tokens that are sent from there."""
+
+KIT_DENOM = "kit"
+
 _WORLD = "isthmus conformance kit"
+_PLENTY = 10**9
 
 
 class CheckFailed(Exception):  # noqa: N818 - named for what it says
@@ -86,7 +92,8 @@ class Judge:
                 client=KIT_CLIENT, counterparty=subject.client, attestors=addresses, threshold=THRESHOLD
             )
         )
-        resources = Resources(clock=self.kit_clock, signers=(Key("isthmus conformance kit, relayer"),))
+        chain.submit(Mint(account=f"0x{KIT_RELAYER.address.hex()}", denom=KIT_DENOM, amount=_PLENTY))
+        resources = Resources(clock=self.kit_clock, signers=(KIT_RELAYER,))
         self.kit_chain = chain
         self.kit = MemoryAdapter(KIT_CHAIN, config, resources)
         self._kit_config = config
@@ -110,10 +117,22 @@ class Judge:
         """Return what the light client of either chain makes of block `at`; anything but accepted fails."""
         plugin, config = self._side(at)
         spec = plugin.light_client(at.chain, config)
-        untrusted_update = await chain.update(at)
-        verdict = registry.advance(None, untrusted_update, spec.params, self.kit_clock.now_s())
+        before = await self.anchored(chain, spec)
+        return self._accepted(before, await chain.update(at), spec)
+
+    async def anchored(self, chain: SourceChain, spec: LightClientSpec) -> TrustedState | None:
+        """Return the block from which trust starts, as judged; None for families that need no such block."""
+        if spec.anchor is None:
+            return None
+        return self._accepted(None, await chain.update(spec.anchor), spec)
+
+    def _accepted(
+        self, before: TrustedState | None, untrusted_update: UntrustedUpdate, spec: LightClientSpec
+    ) -> TrustedState:
+        verdict = registry.advance(before, untrusted_update, spec.params, self.kit_clock.now_s())
         if not isinstance(verdict, Accepted):
-            raise CheckFailed(f"update of block {at.height}: expected Accepted, got {verdict}")
+            height = untrusted_update.target.height
+            raise CheckFailed(f"update of block {height}: expected Accepted, got {verdict}")
         return verdict.value
 
     def store(self, at: BlockRef) -> CommitmentStore:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from adapters.api import GatewayChain
-from adapters.testkit.bench import Bench
+from adapters.testkit.bench import SOON_S, Bench
 from adapters.testkit.judge import CheckFailed, CheckSkipped, expect
 from proofs import registry
 from proofs.codec import ERROR_ACKNOWLEDGEMENT
@@ -50,20 +50,33 @@ async def update_is_accepted(bench: Bench) -> None:
 
 
 async def changed_update_is_rejected(bench: Bench) -> None:
-    """No update with a changed header, target or vote is accepted."""
+    """No update with a changed header, target, vote or set is accepted as another block than it was."""
     subject = bench.subject
     spec = subject.plugin.light_client(subject.chain_id, subject.config)
     async with bench.open() as chain:
         at = (await chain.status()).finalized
+        before = await bench.anchored(chain, spec)
         update = await chain.update(at)
+        now_s = bench.kit_clock.now_s()
+        honest = registry.advance(before, update, spec.params, now_s)
         for what, mutant in _update_mutants(update):
-            verdict = registry.advance(None, mutant, spec.params, bench.kit_clock.now_s())
-            expect(not isinstance(verdict, Accepted), f"update with {what}", expected="no", actual=verdict)
+            if mutant == update:
+                continue
+            verdict = registry.advance(before, mutant, spec.params, now_s)
+            same = mutant.target == at and verdict == honest
+            expect(
+                same or not isinstance(verdict, Accepted),
+                f"update with {what}",
+                expected="no",
+                actual=verdict,
+            )
 
 
 def _update_mutants(update: UntrustedUpdate) -> Iterator[tuple[str, UntrustedUpdate]]:
     for place, header in enumerate(_mutants(update.header)):
         yield f"changed header, {place}", replace(update, header=header)
+    for place, next_set in enumerate(_mutants(update.next_set)):
+        yield f"changed next set, {place}", replace(update, next_set=next_set)
     target = update.target
     yield "another height", replace(update, target=replace(target, height=Height(target.height + 1)))
     yield "another hash", replace(update, target=replace(target, hash=bytes(32)))
@@ -150,7 +163,7 @@ async def absence_is_proven(bench: Bench) -> None:
     """A packet not received is proven `NotReceived` once its time has passed, and not before."""
     async with bench.open() as chain:
         lane = bench.lane.reverse()
-        (late,) = await bench.incoming(lives_s=20)
+        (late,) = await bench.incoming(lives_s=SOON_S)
         (early,) = await bench.incoming()
         await bench.expire(late)
         at = (await chain.status()).finalized

@@ -15,7 +15,7 @@ from proofs.types import ChainId, ClientId
 
 KIT_CHAIN = ChainId("memory:kit")
 
-KIT_CLIENT = ClientId("kit-0")
+KIT_CLIENT = ClientId("kit-client-0")
 """The client on the kit's chain that tracks the subject's."""
 
 KIT_KEYS = tuple([Key(f"isthmus conformance kit, attestor {index}") for index in range(3)])
@@ -38,7 +38,9 @@ class Subject(Protocol):
     client: ClientId
     """The light client of the kit's chain that the subject's chain hosts."""
     recipient: str
-    """An account or contract on the subject's chain that takes messages, in its own notation."""
+    """An account or contract on the subject's chain that takes what the kit sends, in its own notation."""
+    takes_tokens: bool
+    """What the kit sends are token transfers (ICS-20), because nothing there takes ERC-7786 messages."""
 
     async def produce(self, count: int, timeout_s: int) -> None:
         """Send messages along the lane from `client` to `KIT_CLIENT`, and return when they are in blocks.

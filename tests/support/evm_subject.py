@@ -49,6 +49,7 @@ class EvmSubject:
     chain_id = A
     client = CLIENT
     plugin = ADAPTER
+    takes_tokens = False
 
     def __init__(self, node: DevNode, clock: ChainClock, deployed: Deployment, operator: Sender) -> None:
         self.manifest = load(Path(adapters.evm.__file__).parent / "manifest.toml")

@@ -28,6 +28,7 @@ class MemorySubject:
     chain_id = CHAIN
     client = ClientId("subject-0")
     recipient = "0x" + "55" * 20
+    takes_tokens = False
 
     def __init__(self, plugin: AdapterPlugin = ADAPTER) -> None:
         """Start the chain anew, with a client of the kit's chain."""
