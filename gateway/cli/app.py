@@ -20,6 +20,7 @@ TREE: dict[str, tuple[str, str]] = {
     "message": ("gateway.cli.message", "List, show, explain, retry, export messages."),
     "chain": ("gateway.cli.chain", "Chains: heads, finality, endpoints."),
     "route": ("gateway.cli.route", "Lanes: trust, backlog, halt, resume."),
+    "ibc": ("gateway.cli.ibc", "Clients, connections, channels and packets of IBC."),
     "adapter": ("gateway.cli.adapter", "Installed adapters and their conformance."),
     "verify": ("gateway.cli.verify", "Check an exported proof bundle without any network."),
     "signer": ("gateway.cli.signer", "Keys in the keystore: new, list, address, export, restore."),
