@@ -40,6 +40,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.store import ObservedStore
 from gateway.reader import Reader
 from gateway.store.store import SqliteStore
+from gateway.store.trust import SqliteTrust
 from proofs.types import ChainId, Height, Lane
 from relays.core.filters import PacketFilter
 from relays.core.lane import LaneParams, Limits
@@ -69,7 +70,10 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
     keys = open_keys(config, plugins)
     book = LaneBook(config, plugins)
     store, metrics, finality = SqliteStore(config.store_file()), Metrics(), Finality()
-    links = {chain.id: _link(chain, plugins[chain.adapter], keys, clock, store) for chain in config.chains}
+    links = {
+        chain.id: _link(chain, plugins[chain.adapter], keys, clock, SqliteTrust(store))
+        for chain in config.chains
+    }
     chains = {name: link.chain for name, link in links.items()}
     signers = LaneSigners(keys.attestors, store)
     clients = {name: PeerClient(peer, clock) for name, peer in config.peers.items()}

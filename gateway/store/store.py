@@ -1,7 +1,7 @@
 """The store on SQLite: WAL, `synchronous=FULL`, one writer with group commit, migrated when it is opened.
 
-Implements `Store` and `TrustMemory` of `relays.runtime.ports`. Durable before its effect: the changes of a
-lane, and the timestamps that attestors sign. What people read is in `queries`.
+Implements `relays.runtime.ports.Store`. Durable before its effect: the changes of a lane, and the
+timestamps that attestors sign. What people read is in `queries`.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.store import audit, changes, signing, trust
+from gateway.store import audit, changes, signing
 from gateway.store.codec import unpack_list, unpack_packet
 from gateway.store.engine import lock, open_engine
 from gateway.store.errors import StoreError
 from gateway.store.migrate import migrate
 from gateway.store.tables import ACKNOWLEDGEMENTS, CURSORS, LANES, MESSAGES, PACKETS
 from gateway.store.writer import Writer
-from proofs.types import BlockRef, Height, Lane, TrustedState
+from proofs.types import Height, Lane
 from relays.core.types import Changes, Cursor, Leg, Message, State, WaitingOn
 from relays.runtime.ports import LaneRecord
 
@@ -112,14 +112,6 @@ class SqliteStore:
             return lane_id
 
         self._lane_ids[lane] = await self.writer.write(work, rows=2)
-
-    async def recall_trust(self, anchor: BlockRef) -> TrustedState | None:
-        """Return what was trusted last under this anchor (`relays.runtime.ports.TrustMemory`)."""
-        return await self.read(lambda connection: trust.recall(connection, anchor))
-
-    async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
-        """Keep a trusted state, durably (`relays.runtime.ports.TrustMemory`)."""
-        await self.writer.write(lambda connection: trust.remember(connection, anchor, state), rows=1)
 
     async def note(self, actor: str, act: str, detail: str) -> None:
         """Add a line to the audit log."""

@@ -2,16 +2,34 @@
 
 Whoever can write this file can make us believe a chain; so it lies beside the keys' directory, in the
 gateway's own database, and is worth as much. A changed anchor in the configuration starts anew.
+
+Implements `relays.runtime.ports.TrustMemory`.
 """
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
+from gateway.store.store import SqliteStore
 from gateway.store.tables import TRUST
 from proofs.types import Assurance, BlockRef, Height, TrustedState
 
 
-def recall(connection: Connection, anchor: BlockRef) -> TrustedState | None:
+class SqliteTrust:
+    """The trust of all chains of one gateway."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    async def recall_trust(self, anchor: BlockRef) -> TrustedState | None:
+        """Return what was trusted last under this anchor, None when there is nothing."""
+        return await self._store.read(lambda connection: _recall(connection, anchor))
+
+    async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
+        """Keep this state for its chain instead of the one before, and return when it is durable."""
+        await self._store.writer.write(lambda connection: _remember(connection, anchor, state), rows=1)
+
+
+def _recall(connection: Connection, anchor: BlockRef) -> TrustedState | None:
     """Return the state that was remembered under this anchor, None when there is none."""
     query = select(TRUST).where(
         TRUST.c.chain == anchor.chain,
@@ -30,7 +48,7 @@ def recall(connection: Connection, anchor: BlockRef) -> TrustedState | None:
     )
 
 
-def remember(connection: Connection, anchor: BlockRef, state: TrustedState) -> None:
+def _remember(connection: Connection, anchor: BlockRef, state: TrustedState) -> None:
     """Keep this state for its chain, instead of what was kept before."""
     values = {
         "anchor_height": anchor.height,
