@@ -199,7 +199,8 @@ class CometClient(JsonRpcClient):
         sync = (await self.status()).sync_info
         has = f"it has {sync.earliest_block_height} to {sync.latest_block_height}"
         told = f"{self._what(what)}: height {height}: {has}: {detail}"
-        return NotYetAvailable(told) if height > sync.latest_block_height else Pruned(told)
+        is_coming = height >= sync.latest_block_height  # the newest may have come since it was asked for
+        return NotYetAvailable(told) if is_coming else Pruned(told)
 
     async def _check_index(self) -> None:
         if not self._indexed:
