@@ -31,7 +31,6 @@ from gateway.config.schema import (
     Security,
     StoreConfig,
 )
-from gateway.wiring import Gateway, build
 from proofs.types import ClientId
 
 _POLL_S = 0.5
@@ -95,8 +94,10 @@ async def _settled(
 
 
 @asynccontextmanager
-async def _relaying(config: Config) -> AsyncIterator[Gateway]:
+async def _relaying(config: Config) -> AsyncIterator[None]:
     """Run a gateway whose store is thrown away. Raises `CliError` when it cannot be built."""
+    from gateway.wiring import build
+
     with tempfile.TemporaryDirectory(prefix="isthmus-clear-") as directory:
         store = StoreConfig(file=Path(directory) / "isthmus.db")
         try:
@@ -107,7 +108,7 @@ async def _relaying(config: Config) -> AsyncIterator[Gateway]:
             raise CliError("keys", exit_code=Exit.USAGE, hint="nothing was started") from None
         try:
             await gateway.start()
-            yield gateway
+            yield
         finally:
             await gateway.stop()
 

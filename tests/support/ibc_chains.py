@@ -9,6 +9,8 @@ from adapters.cosmos.config import CosmosConfig, EndpointConfig
 from adapters.cosmos.devnode import DevChain
 from adapters.cosmos.ibc.chain import CosmosHost, open_host
 from adapters.cosmos.light import read_blocks
+from adapters.cosmos.pb.cosmos.base.v1beta1 import coin_pb2
+from adapters.cosmos.pb.ibc.applications.transfer.v1 import tx_pb2
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.tx import address_of
 from adapters.jsonrpc import RpcLimits
@@ -93,3 +95,17 @@ class Mortal:
             raise KilledError
         self._lives.pop()
         return await self._host.execute(messages)
+
+
+def transfer(source: CosmosHost, end: str) -> tx_pb2.MsgTransfer:
+    """Return a transfer of one coin to an account on the other chain, that times out in an hour."""
+    is_channel = end.startswith("channel-")
+    timeout_s = int(source.clock.now_s()) + 3600
+    return tx_pb2.MsgTransfer(
+        source_port="transfer",
+        source_channel=end,
+        token=coin_pb2.Coin(denom="stake", amount="1"),
+        sender=source.signer,
+        receiver=source.signer,
+        timeout_timestamp=timeout_s * 10**9 if is_channel else timeout_s,
+    )

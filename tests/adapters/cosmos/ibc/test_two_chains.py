@@ -26,12 +26,10 @@ from adapters.cosmos.ibc.connections import connection_end, open_connection
 from adapters.cosmos.ibc.handshake import Opened
 from adapters.cosmos.ibc.lanes import open_lane
 from adapters.cosmos.ibc.specs import ClientTerms
-from adapters.cosmos.pb.cosmos.base.v1beta1 import coin_pb2
-from adapters.cosmos.pb.ibc.applications.transfer.v1 import tx_pb2
 from adapters.errors import Refused
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.types import ClientId
-from tests.support.ibc_chains import OTHER_KEY, KilledError, Mortal, host, two_chains
+from tests.support.ibc_chains import OTHER_KEY, KilledError, Mortal, host, transfer, two_chains
 
 TRANSFER = ChannelTerms(version="ics20-1")
 
@@ -230,20 +228,6 @@ async def test_packets_of_ibc_v2_are_pending_until_they_are_received(linked):
     )
     assert await pending.pending(way) == pending.PendingPackets(
         unreceived=(1, 2), unacknowledged=(), more=False
-    )
-
-
-def transfer(source: CosmosHost, end: str) -> tx_pb2.MsgTransfer:
-    """Return a transfer of one coin to an account on the other chain, that times out in an hour."""
-    is_channel = end.startswith("channel-")
-    timeout_s = int(source.clock.now_s()) + 3600
-    return tx_pb2.MsgTransfer(
-        source_port="transfer",
-        source_channel=end,
-        token=coin_pb2.Coin(denom="stake", amount="1"),
-        sender=source.signer,
-        receiver=source.signer,
-        timeout_timestamp=timeout_s * 10**9 if is_channel else timeout_s,
     )
 
 

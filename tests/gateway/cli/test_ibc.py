@@ -1,0 +1,229 @@
+"""`isthmus ibc` against two real chains: what it prints where, and how it ends."""
+
+import json
+import tomllib
+
+import pytest
+
+from gateway.keys.keystore import Keystore
+from tests.gateway.cli.running import isthmus
+from tests.support.ibc_chains import KEY, host, transfer, two_chains
+
+PASSWORD = "open sesame"
+
+
+@pytest.fixture(scope="module")
+def chains():
+    with two_chains() as pair:
+        for chain in (pair.first, pair.second):
+            chain.node.until_height(4)
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def place(chains, tmp_path_factory):
+    """Return a directory with a keystore and a configuration, made with `isthmus ibc trust` itself."""
+    where = tmp_path_factory.mktemp("ibc")
+    keystore = Keystore(where / "data" / "keystore")
+    for name in ("master", "relayer"):
+        keystore.save(name, KEY, PASSWORD)
+    text = '[gateway]\nname = "alpha"\n'
+    for chain in (chains.first, chains.second):
+        name = chain.options.chain_id
+        trust = isthmus("ibc", "trust", f"cosmos:{name}", "--rpc", chain.node.rpc_url)
+        assert trust.returncode == 0, trust.stderr
+        assert "nothing proves it" in trust.stderr
+        text += f"""
+[[chains]]
+id = "cosmos:{name}"
+adapter = "cosmos"
+name = "{name[-1].upper()}"
+signer = "keystore:relayer"
+[chains.config]
+gas_price = "0stake"
+poll_s = 0.1
+{trust.stdout}
+[[chains.config.endpoints]]
+name = "dev"
+rpc_url = "{chain.node.rpc_url}"
+"""
+    (where / "gateway.toml").write_text(text)
+    return where
+
+
+@pytest.fixture(scope="module")
+def ibc(place):
+    def run(*args, code=0):
+        done = isthmus(
+            "ibc",
+            *args,
+            ISTHMUS_CONFIG=str(place / "gateway.toml"),
+            ISTHMUS_PASSWORD=PASSWORD,
+        )
+        assert done.returncode == code, f"{done.returncode}: {done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def channel(ibc):
+    return json.loads(ibc("create", "channel", "A", "B", "--json").stdout)
+
+
+def test_a_channel_is_created_once_with_all_that_it_stands_on(ibc, channel):
+    assert channel["chains"] == ["cosmos:chain-a", "cosmos:chain-b"]
+    again = ibc("create", "channel", "A", "B")
+    lanes = tomllib.loads(again.stdout)["lanes"]
+    assert tomllib.loads(channel["toml"])["lanes"] == lanes
+    assert [lane["from"]["client"] for lane in lanes] == channel["channel"]
+    assert channel["channel"][0] in again.stderr
+
+
+def test_the_lists_show_it(ibc, channel):
+    listed = json.loads(ibc("channels", "A", "--json").stdout)
+    assert listed["more"] is False
+    [row] = [row for row in listed["channels"] if row["id"] == channel["channel"][0]]
+    assert (row["state"], row["port"], row["counterparty"]) == ("open", "transfer", channel["channel"][1])
+    connections = json.loads(ibc("connections", "cosmos:chain-b", "--json").stdout)["connections"]
+    assert connections[0]["state"] == "open"
+    clients = json.loads(ibc("clients", "chain-a", "--json", "--tracks", "chain-b").stdout)["clients"]
+    assert {row["status"] for row in clients} == {"active"}
+    assert "07-tendermint-0" in ibc("clients", "A").stdout
+    assert "transfer" in ibc("channels", "A").stdout
+    assert "connection-0" in ibc("connections", "A").stdout
+
+
+async def test_what_is_pending_is_shown_and_cleared_without_a_configured_lane(ibc, chains, channel):
+    name = channel["channel"][0]
+    assert "0 not received, 0 not acknowledged" in ibc("pending", "A", name).stdout
+    async with host(chains.first) as source:
+        await source.execute([transfer(source, name) for _ in range(7)])
+    pending = ibc("pending", "A", name, "--json", code=4)
+    assert json.loads(pending.stdout)["sent"]["unreceived"] == [1, 2, 3, 4, 5, 6, 7]
+    assert "from B to A: 7 (1, 2, 3, 4, 5, 6, 7) not received" not in pending.stdout
+    cleared = ibc("clear", "A", name, "--timeout", "60")
+    assert cleared.stdout == "7 packets were pending, 0 are left\n"
+    after = json.loads(ibc("clear", "B", channel["channel"][1], "--json").stdout)
+    assert after["before"] == after["after"]
+    assert after["after"]["to_receive"]["unacknowledged"] == []
+
+
+def test_new_clients_and_a_new_connection_are_made_when_asked_for(ibc, channel):
+    done = ibc("create", "channel", "A", "B", "--port", "mock", "--version", "mock-version",
+               "--order", "ordered", "--new-client-connection")  # fmt: skip
+    there, back = tomllib.loads(done.stdout)["lanes"]
+    assert there["ordered"] is back["ordered"] is True
+    assert there["from"]["client"] != channel["channel"][0]
+
+
+def test_a_client_is_updated(ibc, channel):
+    before = json.loads(ibc("update", "A", "07-tendermint-0", "--json").stdout)["height"]
+    assert json.loads(ibc("update", "A", "07-tendermint-0", "--json").stdout)["height"] > before
+    client = ibc("create", "client", "A", "B", "--trusting-period", "86400").stdout.strip()
+    [row] = [
+        row for row in json.loads(ibc("clients", "A", "--json").stdout)["clients"] if row["id"] == client
+    ]
+    assert row["trusting_period_s"] == 86_400
+
+
+def test_a_lane_of_ibc_v2_is_made_and_found_again(ibc):
+    made = json.loads(ibc("create", "lane", "A", "B", "--json").stdout)
+    again = json.loads(ibc("create", "lane", "B", "A", "--json").stdout)
+    assert made["client"] == again["client"][::-1]
+    there, _ = tomllib.loads(made["toml"])["lanes"]
+    assert there["from"] == {"chain": "cosmos:chain-a", "client": made["client"][0]}
+    assert there["security"] == "light-client"
+    pending = json.loads(ibc("pending", "A", made["client"][0], "--json").stdout)
+    assert pending["sent"] == {"unreceived": [], "unacknowledged": [], "more": False}
+
+
+def test_a_connection_is_found_again(ibc, channel):
+    made = json.loads(ibc("create", "connection", "A", "B", "--json").stdout)
+    assert json.loads(ibc("create", "connection", "A", "B", "--json").stdout) == made
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("clients", "C"), 2, "expected one Cosmos chain named 'C', got 0 chains"),
+        (("pending", "A", "channel-77"), 1, "no channel-77 on port transfer"),
+        (("pending", "A", "07-tendermint-77"), 1, "got no such client"),
+        (("update", "A", "07-tendermint-77"), 1, "no client 07-tendermint-77"),
+        (("create", "channel", "A", "A"), 2, "expected two chains, got cosmos:chain-a twice"),
+        (("create", "channel", "A", "B", "--order", "sideways"), 2, "expected unordered or ordered"),
+        (("create", "client", "A", "B", "--trusting-period", "9999999"), 1, "below unbonding, got 9999999"),
+        (("create", "channel", "A", "B", "--version", "ics20-9"), 1, "ics20-9"),
+    ],
+)
+def test_what_goes_wrong_is_said_with_its_exit_code(ibc, args, code, words):
+    done = ibc(*args, code=code)
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_trust_is_read_from_a_configuration_that_is_not_complete(chains, tmp_path):
+    nodes = "".join(
+        f'[[chains.config.endpoints]]\nname = "{name}"\nrpc_url = "{url}"\n'
+        for name, url in (("one", chains.first.node.rpc_url), ("gone", "http://127.0.0.1:9"))
+    )
+    file = tmp_path / "half.toml"
+    file.write_text(f'[[chains]]\nid = "cosmos:chain-a"\nadapter = "cosmos"\n[chains.config]\n{nodes}')
+    done = isthmus("ibc", "trust", "cosmos:chain-a", "--config", str(file), "--json")
+    said = json.loads(done.stdout)
+    assert said["agreed"] == ["one"]
+    assert "gone" in said["failed"]
+    assert said["trusting_period_s"] == 1_209_600
+    assert len(bytes.fromhex(said["trust_hash"])) == 32
+    assert "Only one node was asked" in done.stderr
+
+
+def test_nodes_that_disagree_are_not_chosen_between(chains):
+    done = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", chains.first.node.rpc_url,
+                   "--rpc", chains.second.node.rpc_url)  # fmt: skip
+    assert "expected chain 'chain-a', got a block of 'chain-b'" in done.stderr
+    unknown = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", "http://127.0.0.1:9")
+    assert unknown.returncode == 3
+
+
+def test_hermes_is_imported_with_the_other_ends_from_the_chains(chains, channel, tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        "".join(
+            f"""
+[[chains]]
+id = '{chain.options.chain_id}'
+rpc_addr = '{chain.node.rpc_url}'
+account_prefix = 'cosmos'
+key_name = 'hermes'
+gas_price = {{ price = 0.0, denom = 'stake' }}
+[chains.packet_filter]
+policy = 'allow'
+list = [['transfer', '{name}'], ['transfer', 'channel-99']]
+"""
+            for chain, name in zip((chains.first, chains.second), channel["channel"], strict=True)
+        )
+    )
+    done = isthmus("ibc", "import", "hermes", str(file), "--resolve")
+    assert done.returncode == 0, done.stderr
+    raw = tomllib.loads(done.stdout)
+    assert [lane["from"]["client"] for lane in raw["lanes"]] == channel["channel"]
+    assert "transfer/channel-99" in done.stderr
+    alone = json.loads(isthmus("ibc", "import", "hermes", str(file), "--json").stdout)
+    assert alone["lanes"] == 0
+    assert sum("ask the chains with --resolve" in each["what"] for each in alone["notes"]) == 4
+    assert isthmus("ibc", "import", "hermes", str(tmp_path / "nothing")).returncode == 2
+
+
+def test_a_directory_of_the_registry_is_imported_and_what_is_no_chain_is_named(tmp_path):
+    for name, kind in (("good", "cosmos"), ("odd", "eip155")):
+        (tmp_path / name).mkdir()
+        chain = {"chain_type": kind, "chain_id": f"{name}-1", "bech32_prefix": name}
+        (tmp_path / name / "chain.json").write_text(json.dumps(chain))
+    done = isthmus("ibc", "import", "chain-registry", str(tmp_path), "--json")
+    said = json.loads(done.stdout)
+    assert said["chains"] == ["cosmos:good-1"]
+    assert {"where": "odd/chain.json", "what": said["notes"][-1]["what"]} in said["notes"]
+    assert "expected cosmos, got 'eip155'" in done.stdout
+    one = isthmus("ibc", "import", "chain-registry", str(tmp_path / "odd" / "chain.json"))
+    assert one.returncode == 2
