@@ -104,12 +104,8 @@ def build(config: Config, plugins: Mapping[str, AdapterPlugin], *, clock: Clock 
         peers=clients,
         clock=clock,
     )
-    attesting = AttestationService(
-        sources={name: _source(link) for name, link in links.items()},
-        signers=signers,
-        finality=finality,
-        clock=clock,
-    )
+    sources = {name: _source(link) for name, link in links.items()}
+    attesting = AttestationService(sources=sources, signers=signers, finality=finality, clock=clock)
     services = Services(
         reader=reader,
         operator=Control(lanes=book, chains=chains, supervisor=supervisor, reader=reader, store=store),

@@ -213,7 +213,7 @@ class KeySender:
     async def _look(self) -> AccountState:
         self._looked_at_s = self.clock.monotonic_s()
         self._state = await self.account.look()
-        self._ledger.load(self._state.sequence)
+        self._ledger.floor = self._state.sequence
         return self._state
 
     async def _settle(self, included: Mapping[bytes, TxJson]) -> None:

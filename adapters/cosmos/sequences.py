@@ -30,21 +30,14 @@ class Waiting:
 class Ledger:
     """Which sequence comes next, and who holds the later ones."""
 
-    loaded: bool = False
-    """Whether the account was read from the chain."""
-    _floor: int = 0
-    """Sequences below are used up in blocks, as far as we were told."""
+    floor: int | None = None
+    """Sequences below are used up in blocks, as far as we were told; None until the account was read."""
     _open: dict[int, Waiting] = field(default_factory=dict)
     _by_hash: dict[bytes, Waiting] = field(default_factory=dict)
 
-    def load(self, sequence: int) -> None:
-        """Go on from what blocks say."""
-        self._floor = sequence
-        self.loaded = True
-
     def next(self) -> int:
-        """Return the lowest sequence that nobody holds."""
-        sequence = self._floor
+        """Return the lowest sequence that nobody holds, once the account was read."""
+        sequence = self.floor or 0
         while sequence in self._open:
             sequence += 1
         return sequence
@@ -62,7 +55,7 @@ class Ledger:
     def include(self, waiting: Waiting) -> None:
         """Forget a transaction that is in a block."""
         self.release(waiting)
-        self._floor = max(self._floor, waiting.sequence + 1)
+        self.floor = max(self.floor or 0, waiting.sequence + 1)
 
     def lose(self, waiting: Waiting, why: str) -> None:
         """Free the sequence of a transaction that no block can hold; remember why until it is asked for."""

@@ -145,9 +145,8 @@ class ClientKeeper:
 
     async def _round(self) -> None:
         acting, head = self._host.acting.chain, self._host.acting.head()
-        before = self._view
         self._view = view = await acting.client(self._host.client, head)
-        if view.closed and not (before and before.closed):
+        if view.closed:
             self._closed(head.height)
         check_alive(view, self._host.client, self._clock.now_s())
         if isinstance(acting, ClientWatcher):

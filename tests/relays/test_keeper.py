@@ -212,10 +212,10 @@ async def test_a_header_above_everything_seen_is_looked_at_when_the_chain_gets_t
     assert len(yard.hosting.delivered) == 1
 
 
-async def test_a_closed_end_is_told_once() -> None:
+async def test_a_closed_end_is_told_at_every_look_for_a_lane_may_begin_late() -> None:
     yard = Yard()
     await yard.look(at=11)
     yard.hosting.closed = True
     await yard.look(at=12)
     await yard.look(at=13)
-    assert yard.closed == [502]
+    assert yard.closed == [502, 503]
