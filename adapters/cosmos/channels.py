@@ -64,6 +64,10 @@ class Ends:
     """Where a channel is looked for first."""
     _known: dict[str, End] = field(default_factory=dict)
 
+    def known(self, name: ClientId) -> End | None:
+        """Return what stands behind a name, if that was read before."""
+        return self._known.get(name)
+
     async def find(self, endpoint: CometClient, name: ClientId, at: BlockRef) -> End:
         """Return what stands behind a name in the state of block `at`.
 

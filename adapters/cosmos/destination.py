@@ -158,6 +158,9 @@ class Destination:
     async def _client_behind(self, name: ClientId) -> ClientId:
         if not is_channel(name):
             return name
+        known = self.ends.known(name)
+        if known is not None:
+            return known.client
         at = (await self.heads.status()).finalized
         end = await self.endpoints.first(lambda endpoint: self.ends.find(endpoint, name, at))
         return end.client

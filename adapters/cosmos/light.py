@@ -7,7 +7,7 @@ handed on; whether a block was signed by whom we trust, `proofs.lightclients.ten
 Implements: CometBFT light blocks (types/light.go) from `/commit` and `/validators`.
 """
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 from adapters.cosmos.endpoints import Hostile, Lie
@@ -86,19 +86,27 @@ async def read_latest(client: CometClient, chain: ChainId, native_id: str) -> Bl
     return _block(client, chain, native_id, found.header.height, found.header, found.commit)
 
 
-async def light_update(client: CometClient, target: BlockRef, native_id: str) -> UntrustedUpdate:
+async def light_update(
+    client: CometClient,
+    target: BlockRef,
+    native_id: str,
+    *,
+    known: Block | None = None,
+    sets: MutableMapping[bytes, Validators] | None = None,
+) -> UntrustedUpdate:
     """Return evidence for this block: the light block, and the validators of the block after it.
+
+    `known` spares reading the block. `sets` are validator sets by hash: those in it are not read, and what is
+    read is entered.
 
     Raises `Reorged` when the endpoint has another block at this height, `Hostile` for sets that the header
     does not name, `NotYetAvailable`, `Pruned`.
     """
-    [block] = await read_blocks(client, target.chain, native_id, [target.height])
+    block = known or (await read_blocks(client, target.chain, native_id, [target.height]))[0]
     if block.ref != target:
         wanted = f"expected block {target.hash.hex()} at {target.height}"
         raise Reorged(f"endpoint {client.name}: {wanted}, it has {block.ref.hash.hex()}")
-    now, following = await client.validators([target.height, target.height + 1])
-    validators = _named(client, block, now, block.header.validators_hash)
-    next_validators = _named(client, block, following, block.header.next_validators_hash)
+    validators, next_validators = await _sets(client, block, {} if sets is None else sets)
     light_block = LightBlock(header=block.header, commit=block.commit, validators=validators)
     return UntrustedUpdate(
         light_client=FAMILY,
@@ -106,6 +114,19 @@ async def light_update(client: CometClient, target: BlockRef, native_id: str) ->
         header=encode_light_block(light_block),
         next_set=encode_validators(next_validators),
     )
+
+
+async def _sets(
+    client: CometClient, block: Block, sets: MutableMapping[bytes, Validators]
+) -> tuple[Validators, Validators]:
+    """Return the validators of this block and of the next one, as the header names them."""
+    height = block.ref.height
+    names = {height: block.header.validators_hash, height + 1: block.header.next_validators_hash}
+    missing = [each for each, name in names.items() if name not in sets]
+    found = await client.validators(missing) if missing else []
+    for each, members in zip(missing, found, strict=True):
+        sets[names[each]] = _named(client, block, members, names[each])
+    return sets[names[height]], sets[names[height + 1]]
 
 
 def _block(

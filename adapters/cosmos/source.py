@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from adapters.api import SeenAcknowledgement, SeenPacket
 from adapters.cosmos.channels import End, Ends
-from adapters.cosmos.endpoints import Endpoints
+from adapters.cosmos.endpoints import Endpoints, Hostile, Lie
 from adapters.cosmos.events import SentEvent, WrittenEvent, sent_in, written_in
 from adapters.cosmos.history import History, Span, names, store_probe, value_probe
 from adapters.cosmos.light import light_update, read_blocks
@@ -24,6 +24,9 @@ from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.state import Evidence, State
 from adapters.errors import MalformedReply, NotYetAvailable, Pruned, Refused
 from proofs import codec
+from proofs.lightclients.tendermint import decode_light_block
+from proofs.lightclients.tendermint.predicates import check_vouched
+from proofs.lightclients.tendermint.types import Validators
 from proofs.types import (
     Acknowledged,
     BlockRef,
@@ -36,9 +39,11 @@ from proofs.types import (
     UntrustedProofs,
     UntrustedUpdate,
 )
+from proofs.verdict import Refusal
 
 _FORMAT = "ics23"
 _MAX_COUNTERS = 10_000
+_MAX_SETS = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +56,8 @@ class Source:
     history: History
     _counters: dict[tuple[str, int], int] = field(default_factory=dict)
     """(end, height) -> next sequence to be sent there: spares the one below the next range."""
+    _sets: dict[bytes, Validators] = field(default_factory=dict)
+    """Validator sets by the hash that headers name: they seldom change."""
 
     async def sent(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenPacket]:
         """See `SourceChain.sent`."""
@@ -102,9 +109,17 @@ class Source:
 
     async def update(self, target: BlockRef) -> UntrustedUpdate:
         """See `SourceChain.update`."""
-        return await self.endpoints.first(
-            lambda endpoint: light_update(endpoint, target, self.state.native_id)
-        )
+
+        async def work(endpoint: CometClient) -> UntrustedUpdate:
+            known = None if self._has_choice() else await self.state.block(endpoint, target)
+            update = await light_update(endpoint, target, self.state.native_id, known=known, sets=self._sets)
+            if self._has_choice():
+                _check_votes(endpoint, update, self.state.native_id)
+            return update
+
+        while len(self._sets) > _MAX_SETS:
+            del self._sets[next(iter(self._sets))]
+        return await self.endpoints.first(work)
 
     async def prove(self, lane: Lane, claims: Sequence[Claim], at: BlockRef) -> UntrustedProofs:
         """See `SourceChain.prove`. Claims that share a key share its evidence."""
@@ -113,7 +128,7 @@ class Source:
 
         async def work(endpoint: CometClient) -> dict[bytes, Evidence]:
             found = dict(zip(distinct, await self.state.evidence(endpoint, distinct, at), strict=True))
-            if len(self.endpoints.clients) > 1:
+            if self._has_choice():
                 block = await self.state.block(endpoint, at)
                 for key, each in found.items():
                     self.state.check(endpoint, block, key, each)
@@ -125,6 +140,10 @@ class Source:
         common = tuple(dict.fromkeys(each.common for each in found.values()))
         each = [UntrustedProof(nodes=tuple([found[key].node for key in keys])) for keys in wanted]
         return UntrustedProofs(format=_FORMAT, at=at, common=common, each=tuple(each))
+
+    def _has_choice(self) -> bool:
+        """Return whether another endpoint could be asked: then evidence that is no good is worth finding."""
+        return len(self.endpoints.clients) > 1
 
     async def _end(self, endpoint: CometClient, here: Lane, at: BlockRef) -> End | None:
         """Return this chain's end of a lane that leaves it; None while it does not exist.
@@ -165,6 +184,15 @@ class Source:
     async def _counter(self, endpoint: CometClient, end: End, at: BlockRef) -> int:
         [stored] = await self.state.values(endpoint, [end.next_send_key()], at)
         return int.from_bytes(stored, "big") if stored else 1
+
+
+def _check_votes(endpoint: CometClient, update: UntrustedUpdate, native_id: str) -> None:
+    """Check that a block's validators signed it. Raises `Hostile`: its header names them, and none other."""
+    try:
+        check_vouched(decode_light_block(update.header), native_id)
+    except Refusal as refusal:
+        told = f"endpoint {endpoint.name}: block {update.target.height}: {refusal}"
+        raise Hostile(Lie.FORGED_HEADER, told) from refusal
 
 
 def _executed(first: Height, last: BlockRef) -> Span:
