@@ -1,18 +1,14 @@
-"""Two real Cosmos chains for tests, connected by IBC v1 and v2, and a gateway that relays, as a process.
+"""Two real Cosmos chains for tests, connected by IBC v1 and v2, and the gateways that relay, as processes.
 
-The chains' own state is what tests believe: balances, commitments, client states; never the gateway's word.
-Users act with keys of their own, through the adapter's `send`.
+The chains' own state is what tests believe: balances, commitments, client states; never a gateway's word.
+Users act with keys of their own.
 """
 
 import asyncio
-import json
-import os
-import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +18,27 @@ from adapters.api import GatewayChain, Resources, SendTransfer
 from adapters.cosmos import ADAPTER
 from adapters.cosmos.config import CosmosConfig, EndpointConfig
 from adapters.cosmos.devnode import DevChain
+from adapters.cosmos.ibc import queries
 from adapters.cosmos.ibc.chain import CosmosHost, open_host
 from adapters.cosmos.ibc.channels import ChannelTerms, open_channel, place
-from adapters.cosmos.ibc.clients import ClientTerms, create_tendermint_client, register_counterparty
+from adapters.cosmos.ibc.clients import TENDERMINT_PREFIX, ClientTerms, register_counterparty
+from adapters.cosmos.ibc.clients import create_tendermint_client as create_client
 from adapters.cosmos.ibc.connections import open_connection
 from adapters.cosmos.ibc.pending import PendingPackets, Way, pending
 from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
-from gateway.cli.client import request
-from gateway.dev import processes
-from gateway.keys.keystore import Keystore
 from gateway.keys.signer import LocalSigner
-from proofs.apps.ics20 import voucher_denom
+from proofs.apps.ics20 import escrow_address, voucher_denom
 from proofs.bech32 import encode
 from proofs.hashing import sha256
-from proofs.types import ChainId, ClientId, Lane
+from proofs.types import BlockRef, ChainId, ClientId, Height, Lane
 from relays.runtime.clock import SystemClock
 from relays.runtime.trust import TrustBook
+from tests.e2e.cosmos.relayer import DENOM, Relayer, Route
 from tests.support.simd import start_simd
 
-PATIENCE_S = 90.0
-DENOM = "stake"
-RICH = 10**12
-PASSWORD = "tests: password"
-RELAYER = LocalSigner(sha256(b"tests: relayer"))
+PATIENCE_S = 180.0
+RICH = 10**15
+RELAYER_KEYS = (sha256(b"tests: relayer"), sha256(b"tests: other relayer"))
 SETTER = LocalSigner(sha256(b"tests: who sets up"))
 USERS = tuple([LocalSigner(sha256(b"tests: user %d" % number)) for number in range(4)])
 
@@ -54,19 +48,22 @@ def address(signer: LocalSigner) -> str:
 
 
 ADMIN = address(SETTER)
+SENDER, RECEIVER, OTHER, FORWARDED = [address(user) for user in USERS]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Both directions between two ends: channels of IBC v1, or clients of IBC v2."""
+def voucher(lane: Lane, denom: str = DENOM) -> str:
+    """Return how a coin of the lane's source is called once it has crossed."""
+    return voucher_denom(f"transfer/{lane.destination_client}/{denom}")
 
-    there: Lane
-    back: Lane
-    ordered: bool = False
 
-    @property
-    def is_channel(self) -> bool:
-        return self.there.source_client.startswith("channel-")
+def escrow(lane: Lane) -> str:
+    """Return the account that holds what left over this lane."""
+    return encode("cosmos", escrow_address("transfer", lane.source_client))
+
+
+def commitment_key(lane: Lane, sequence: int) -> bytes:
+    """Return where the source of a channel keeps that a packet of token transfer is under way."""
+    return f"commitments/ports/transfer/channels/{lane.source_client}/sequences/{sequence}".encode()
 
 
 @dataclass(slots=True)
@@ -76,31 +73,46 @@ class Side:
     chain: DevChain
     config: CosmosConfig
     host: CosmosHost
+    """Acts for `ADMIN`."""
     user: GatewayChain
+    """Acts for the first user."""
 
     @property
     def id(self) -> ChainId:
         return self.host.chain
 
-    async def balance(self, account: str, denom: str = DENOM) -> int:
+    async def balance(self, account: str, denom: str = DENOM, at: BlockRef | None = None) -> int:
         question = bank_pb2.QueryBalanceRequest(address=account, denom=denom)
-        answer = await self.host.ask(
-            "/cosmos.bank.v1beta1.Query/Balance",
-            question,
-            bank_pb2.QueryBalanceResponse,
-            await self.host.head(),
-        )
-        return int(answer.balance.amount or 0)
+        method, answer = "/cosmos.bank.v1beta1.Query/Balance", bank_pb2.QueryBalanceResponse
+        found = await self.host.ask(method, question, answer, at or await self.host.head())
+        return int(found.balance.amount or 0)
 
-    async def supply(self, denom: str = DENOM) -> int:
+    async def supply(self, denom: str) -> int:
         question = bank_pb2.QuerySupplyOfRequest(denom=denom)
-        answer = await self.host.ask(
-            "/cosmos.bank.v1beta1.Query/SupplyOf",
-            question,
-            bank_pb2.QuerySupplyOfResponse,
-            await self.host.head(),
-        )
-        return int(answer.amount.amount or 0)
+        method, answer = "/cosmos.bank.v1beta1.Query/SupplyOf", bank_pb2.QuerySupplyOfResponse
+        found = await self.host.ask(method, question, answer, await self.host.head())
+        return int(found.amount.amount or 0)
+
+    async def client(self, name: str) -> queries.ClientRow:
+        """Return a light client that lives on this chain, proven."""
+        found = await queries.client(self.host, ClientId(name), await self.host.head())
+        if found is None:
+            raise AssertionError(f"{self.id}: no client {name}")
+        return found
+
+    async def holds(self, key: bytes, at: BlockRef) -> bytes:
+        """Return what the store of IBC holds at a block, proven; empty: nothing."""
+        [found] = await self.host.stored([key], at)
+        return found.value
+
+    async def first(self, start: int, is_so: Callable[[BlockRef], Any]) -> int:
+        """Return the first block from `start` on whose state is so, given that it stayed so until now."""
+        low, high = start, (await self.host.head()).height
+        while low < high:
+            middle = (low + high) // 2
+            so = await is_so(await self.host.source.block(Height(middle)))
+            low, high = (low, middle) if so else (middle + 1, high)
+        return low
 
 
 @dataclass(slots=True)
@@ -112,30 +124,47 @@ class Pair:
     b: Side
     v1: Route
     v2: Route
-    extra: list[Route] = field(default_factory=list)
-    gateway: processes.Started | None = None
-    port: int = 0
+    connections: tuple[str, str]
+    limits: dict[str, float]
+    relayers: list[Relayer] = field(default_factory=list)
 
     def side(self, chain: ChainId) -> Side:
         return self.a if chain == self.a.id else self.b
 
+    def lanes(self) -> list[Lane]:
+        return [lane for route in (self.v1, self.v2) for lane in (route.there, route.back)]
+
     async def transfer(
-        self, lane: Lane, amount: int, *, count: int = 1, denom: str = DENOM, lifetime_s: int = 600
+        self,
+        lane: Lane,
+        amount: int,
+        *,
+        count: int = 1,
+        denom: str = DENOM,
+        lifetime_s: float = 600,
+        receiver: str = RECEIVER,
     ) -> list[int]:
-        """Send transfers from the first user to the second one on the other chain; return sequences."""
+        """Send transfers from the first user to one on the other chain; return their sequences."""
         item = SendTransfer(
             lane=lane,
             denom=denom,
             amount=amount,
-            receiver=address(USERS[1]),
-            timeout_s=int(time.time()) + lifetime_s,
+            receiver=receiver,
+            timeout_s=int(time.time() + lifetime_s),
         )
-        return list(await self.side(lane.source).user.send([item] * count))
+        side = self.side(lane.source)
+        sequences = list(await side.user.send([item] * count))
+        executed = (await side.user.status()).head.height
+
+        async def is_seen() -> bool:
+            return (await side.host.head()).height > executed
+
+        await self.until(is_seen, what="a block after the transfers")
+        return sequences
 
     async def received(self, lane: Lane) -> int:
         """Return how many vouchers of the source's coin the second user has on the destination."""
-        denom = voucher_denom(f"transfer/{lane.destination_client}/{DENOM}")
-        return await self.side(lane.destination).balance(address(USERS[1]), denom)
+        return await self.side(lane.destination).balance(RECEIVER, voucher(lane))
 
     async def pending(self, lane: Lane) -> PendingPackets:
         port = "transfer" if lane.source_client.startswith("channel-") else ""
@@ -154,213 +183,137 @@ class Pair:
         left = await self.pending(lane)
         return not left.unreceived and not left.unacknowledged
 
+    async def arrived(self, lane: Lane, total: int) -> None:
+        """Return once so much was received in all, not more, and nothing is under way."""
+
+        async def so() -> bool:
+            return await self.received(lane) >= total and await self.settled(lane)
+
+        await self.until(so, what=f"{lane}: {total} received and acknowledged")
+        assert await self.received(lane) == total
+
+    async def conserved(self, lane: Lane) -> bool:
+        """Say whether what is in escrow is what exists as vouchers."""
+        held = await self.side(lane.source).balance(escrow(lane))
+        return held == await self.side(lane.destination).supply(voucher(lane))
+
     async def until(self, done: Callable[[], Any], *, patience_s: float = PATIENCE_S, what: str = "") -> None:
-        """Return once it is so, by what `done` awaits; fail with the gateway's log when patience ends."""
+        """Return once it is so, by what `done` awaits; fail with the gateways' logs when patience ends."""
         deadline_s = time.monotonic() + patience_s
         while not await done():
             if time.monotonic() > deadline_s:
-                raise AssertionError(f"gave up after {patience_s:.0f} s: {what}\n{self.log_tail()}")
+                logs = "\n".join(relayer.log_tail() for relayer in self.relayers)
+                raise AssertionError(f"gave up after {patience_s:.0f} s: {what}\n{logs}")
             await asyncio.sleep(0.1)
 
-    def log_tail(self) -> str:
-        file = self.directory / "gateway.log"
-        return file.read_text()[-3000:] if file.exists() else "no gateway"
-
-    async def start_gateway(self) -> None:
-        """Start the gateway and wait until it is ready."""
-        self.gateway = processes.start(
-            "gateway",
-            [sys.executable, "-m", "gateway", "run", "--config", str(self.directory / "isthmus.toml")],
-            log=self.directory / "gateway.log",
-            environment={"ISTHMUS_PASSWORD": PASSWORD},
+    async def start_gateway(self, *more: Route) -> Relayer:
+        """Start another gateway, with a key of its own, and wait until it is ready."""
+        number = len(self.relayers)
+        relayer = Relayer(
+            name=("alpha", "beta")[number],
+            directory=self.directory / f"gateway-{number}",
+            key=RELAYER_KEYS[number],
+            chains={side.id: side.config for side in (self.a, self.b)},
+            routes=[self.v1, self.v2, *more],
+            limits=self.limits,
         )
+        self.relayers.append(relayer)
+        await self.restart_gateway(relayer)
+        return relayer
 
-        async def ready() -> bool:
-            try:
-                return bool((await self.ask("GET", "/status"))["ready"])
-            except Exception:  # noqa: BLE001 - not listening yet
-                return False
+    async def restart_gateway(self, relayer: Relayer) -> None:
+        """Start a gateway that was killed, and wait until it is ready."""
+        relayer.start()
+        await self.until(relayer.ready, what="the gateway is ready")
 
-        await self.until(ready, what="the gateway is ready")
-
-    def kill_gateway(self) -> None:
-        """Kill -9: nothing is said goodbye to."""
-        if self.gateway is not None:
-            os.killpg(self.gateway.pid, signal.SIGKILL)
-            processes.stop([self.gateway])
-            self.gateway = None
-
-    async def ask(self, method: str, path: str) -> Any:
-        return await request(f"http://127.0.0.1:{self.port}", method, path, key="", body=None)
+    def end(self) -> None:
+        for relayer in self.relayers:
+            relayer.kill()
 
 
 @asynccontextmanager
 async def pair(
     directory: Path,
     *,
-    ordered_ports: Sequence[str] = (),
-    trusting_period_s: int = 0,
+    terms: ClientTerms | None = None,
     powers: Sequence[int] = (10,),
-    limits: str = "",
-    relayers: int = 1,
-    **options: Any,
+    limits: Mapping[str, float] | None = None,
 ) -> AsyncIterator[Pair]:
-    """Start two chains and connect them; the gateway is configured and not started."""
-    everyone = {address(signer): RICH for signer in (RELAYER, SETTER, *USERS)}
+    """Start two chains and connect them; `powers` are of the first one's validators, `terms` of clients."""
+    accounts = [address(LocalSigner(key)) for key in RELAYER_KEYS] + [ADMIN, SENDER, RECEIVER, OTHER]
+    everyone = dict.fromkeys(accounts, RICH)
     async with AsyncExitStack() as stack:
         chains = [
-            await asyncio.to_thread(
-                stack.enter_context, start_simd(chain_id=name, balances=everyone, powers=powers, **options)
-            )
-            for name in ("chain-a", "chain-b")
+            start_simd(chain_id=name, balances=everyone, powers=seats)
+            for name, seats in (("chain-a", powers), ("chain-b", (10,)))
         ]
-        sides = [await _side(stack, chain) for chain in chains]
-        made = await _connect(directory, sides[0], sides[1], trusting_period_s)
-        _write(made, limits)
-        stack.callback(made.kill_gateway)
+        for chain in await asyncio.gather(*[asyncio.to_thread(chain.start) for chain in chains]):
+            stack.push_async_callback(asyncio.to_thread, chain.stop)
+        a, b = [await _side(stack, chain) for chain in chains]
+        made = await _connect(directory, a, b, terms or ClientTerms(), dict(limits or {}))
+        stack.callback(made.end)
         yield made
 
 
 async def _side(stack: AsyncExitStack, chain: DevChain) -> Side:
     height, block_hash = await _trusted(chain)
+    node = chain.node
+    endpoint = EndpointConfig(
+        name="node", rpc_url=node.rpc_url, grpc_url=node.grpc_target, ws_url=node.ws_url
+    )
     config = CosmosConfig(
-        endpoints=(
-            EndpointConfig(
-                name="node",
-                rpc_url=chain.node.rpc_url,
-                grpc_url=chain.node.grpc_target,
-                ws_url=chain.node.ws_url,
-            ),
-        ),
+        endpoints=(endpoint,),
         trust_height=height,
         trust_hash=block_hash,
         trusting_period_s=1_000_000,
         gas_price=f"0{DENOM}",
         poll_s=0.1,
     )
-    name = ChainId(f"cosmos:{chain.node.home and _native(chain)}")
-    clock = SystemClock()
-    host = await stack.enter_async_context(
-        open_host(name, config, Resources(clock=clock, signers=(SETTER,)), TrustBook)
-    )
+    name, clock = ChainId(f"cosmos:{chain.options.chain_id}"), SystemClock()
+    resources = Resources(clock=clock, signers=(SETTER,))
+    host = await stack.enter_async_context(open_host(name, config, resources, TrustBook))
     user = ADAPTER.build(name, config, Resources(clock=clock, signers=(USERS[0],)))
     await user.connect()
     stack.push_async_callback(user.close)
     return Side(chain=chain, config=config, host=host, user=user)
 
 
-def _native(chain: DevChain) -> str:
-    return str(chain.options.chain_id)
-
-
 async def _trusted(chain: DevChain) -> tuple[int, str]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"{chain.node.rpc_url}/commit?height=1") as reply,
-    ):
+    url = f"{chain.node.rpc_url}/commit?height=1"
+    async with aiohttp.ClientSession() as session, session.get(url) as reply:
         commit = (await reply.json())["result"]["signed_header"]["commit"]
     return int(commit["height"]), commit["block_id"]["hash"].lower()
 
 
-async def _connect(directory: Path, a: Side, b: Side, trusting_period_s: int) -> Pair:
+async def _connect(directory: Path, a: Side, b: Side, terms: ClientTerms, limits: dict[str, float]) -> Pair:
     """Two clients with a connection and a channel, and two more with each other as v2 counterparties."""
-    terms = ClientTerms(trusting_period_s=trusting_period_s) if trusting_period_s else None
     on_a, on_b = await asyncio.gather(
-        create_tendermint_client(a.host, b.host, terms), create_tendermint_client(b.host, a.host, terms)
+        create_client(a.host, b.host, terms), create_client(b.host, a.host, terms)
     )
     opened = await open_connection(a.host, on_a, b.host, on_b)
-    v1 = await _channel(a, b, opened.first, opened.second, "transfer", "ics20-1", ordered=False)
+    connections = (opened.first, opened.second)
+    v1 = await channel(a, b, connections, ("transfer", "transfer"), ChannelTerms(version="ics20-1"))
     v2_a, v2_b = await asyncio.gather(
-        create_tendermint_client(a.host, b.host, terms), create_tendermint_client(b.host, a.host, terms)
+        create_client(a.host, b.host, terms), create_client(b.host, a.host, terms)
     )
-    prefix = [b"ibc", b""]
-    await asyncio.gather(
-        register_counterparty(a.host, v2_a, v2_b, prefix), register_counterparty(b.host, v2_b, v2_a, prefix)
-    )
-    return Pair(directory=directory, a=a, b=b, v1=v1, v2=route(a.id, v2_a, b.id, v2_b))
+    for side, own, other in ((a, v2_a, v2_b), (b, v2_b, v2_a)):
+        await register_counterparty(side.host, own, other, TENDERMINT_PREFIX)
+    v2 = route(a.id, v2_a, b.id, v2_b)
+    return Pair(directory, a, b, v1, v2, connections, limits)
 
 
-async def _channel(
-    a: Side, b: Side, on_a: str, on_b: str, port: str, version: str, *, ordered: bool
+async def channel(
+    a: Side, b: Side, connections: tuple[str, str], ports: tuple[str, str], terms: ChannelTerms
 ) -> Route:
-    terms = ChannelTerms(version=version, ordered=ordered)
-    opened = await open_channel(await place(a.host, on_a, port), await place(b.host, on_b, port), terms)
-    return route(a.id, ClientId(opened.first), b.id, ClientId(opened.second), ordered=ordered)
+    """Open a channel, or finish one that an application has begun."""
+    first, second = (
+        await place(a.host, connections[0], ports[0]),
+        await place(b.host, connections[1], ports[1]),
+    )
+    opened = await open_channel(first, second, terms)
+    return route(a.id, ClientId(opened.first), b.id, ClientId(opened.second), ordered=terms.ordered)
 
 
 def route(a: ChainId, on_a: ClientId, b: ChainId, on_b: ClientId, *, ordered: bool = False) -> Route:
     there = Lane(source=a, source_client=on_a, destination=b, destination_client=on_b)
     return Route(there, there.reverse(), ordered)
-
-
-def _write(made: Pair, limits: str) -> None:
-    """Write the gateway's keys and configuration."""
-    made.port = _free_port()
-    keystore = Keystore(made.directory / "data" / "keystore")
-    keystore.save("master", sha256(b"tests: master"), PASSWORD)
-    keystore.save("relayer", sha256(b"tests: relayer"), PASSWORD)
-    parts = [
-        '[gateway]\nname = "alpha"\nlog = "json"\n',
-        f'[api]\nlisten = "127.0.0.1:{made.port}"\n',
-        f"[limits]\n{limits}\n" if limits else "",
-    ]
-    parts += [_chain_text(side) for side in (made.a, made.b)]
-    parts += [
-        _lane_text(lane, one.ordered)
-        for one in (made.v1, made.v2, *made.extra)
-        for lane in (one.there, one.back)
-    ]
-    (made.directory / "isthmus.toml").write_text("\n".join(parts))
-
-
-def rewrite(made: Pair, limits: str = "") -> None:
-    """Write the configuration again after routes were added."""
-    _write(made, limits)
-
-
-def _chain_text(side: Side) -> str:
-    endpoint = side.config.endpoints[0]
-    return f"""
-[[chains]]
-id = "{side.id}"
-adapter = "cosmos"
-signer = "keystore:relayer"
-[chains.config]
-trust_height = {side.config.trust_height}
-trust_hash = "{side.config.trust_hash}"
-trusting_period_s = {side.config.trusting_period_s}
-gas_price = "0{DENOM}"
-poll_s = 0.1
-[[chains.config.endpoints]]
-name = "node"
-rpc_url = "{endpoint.rpc_url}"
-grpc_url = "{endpoint.grpc_url}"
-ws_url = "{endpoint.ws_url}"
-"""
-
-
-def _lane_text(lane: Lane, ordered: bool) -> str:
-    return f"""
-[[lanes]]
-from = {{ chain = "{lane.source}", client = "{lane.source_client}" }}
-to = {{ chain = "{lane.destination}", client = "{lane.destination_client}" }}
-security = "light-client"
-ordered = {json.dumps(ordered)}
-"""
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def with_period(side: Side, trusting_period_s: int) -> None:
-    """Let our own light client of this chain trust for so long."""
-    side.config = replace(side.config, trusting_period_s=trusting_period_s)
-
-
-def bech32(prefix: str, data: bytes) -> str:
-    return encode(prefix, data)
