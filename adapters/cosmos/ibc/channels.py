@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from adapters.cosmos.ibc.clients import parsed, update_messages
+from adapters.cosmos.ibc.clients import meet, parsed
 from adapters.cosmos.ibc.connections import connection_end
 from adapters.cosmos.ibc.handshake import Act, End, Opened, Phase, Step, complete
 from adapters.cosmos.ibc.host import Host, Stored, height_at
@@ -73,10 +73,9 @@ async def open_channel(first: Place, second: Place, terms: ChannelTerms) -> Open
             )
             await own.host.execute([begin])
             return
-        at = await other.host.head()
+        at, updates = await meet(own.host, own.client, other.host)
         [proof] = await other.host.stored([channel_key(other.port, step.counterparty)], at)
-        message = _proven_step(step, own, other, terms, proof)
-        await own.host.execute([*await update_messages(own.host, own.client, other.host, at), message])
+        await own.host.execute([*updates, _proven_step(step, own, other, terms, proof)])
 
     return await complete(read, perform)
 
@@ -109,7 +108,7 @@ async def channel_end(host: Host, port: str, channel: str, at: BlockRef | None =
 
 
 async def _confirm_close(own: Place, channel: str, other: Place, other_channel: str) -> None:
-    at = await other.host.head()
+    at, updates = await meet(own.host, own.client, other.host)
     [proof] = await other.host.stored([channel_key(other.port, other_channel)], at)
     message = tx_pb2.MsgChannelCloseConfirm(
         port_id=own.port,
@@ -118,7 +117,7 @@ async def _confirm_close(own: Place, channel: str, other: Place, other_channel: 
         proof_height=height_at(other.host, proof.height),
         signer=own.host.signer,
     )
-    await own.host.execute([*await update_messages(own.host, own.client, other.host, at), message])
+    await own.host.execute([*updates, message])
 
 
 async def _ends(own: Place, other: Place, terms: ChannelTerms) -> list[End]:

@@ -23,7 +23,7 @@ from adapters.cosmos.pb.ibc.core.client.v2 import counterparty_pb2
 from adapters.cosmos.pb.ibc.core.client.v2 import tx_pb2 as tx_v2_pb2
 from adapters.cosmos.pb.ibc.lightclients.attestations.v1 import attestations_pb2
 from adapters.cosmos.tx import pack
-from adapters.errors import MalformedReply, Refused
+from adapters.errors import MalformedReply, NotYetAvailable, Refused
 from proofs.codec import check_client_id
 from proofs.ids import format_evm_address
 from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
@@ -131,10 +131,11 @@ async def hosted(host: Host, client: ClientId, at: BlockRef) -> Hosted:
     return Hosted(id=client, state=state, latest=consensus)
 
 
-async def update_messages(host: Host, client: ClientId, other: Host, at: BlockRef) -> list[Message]:
-    """Return what brings a client on `host` to block `at` of `other`, to be sent in order; nothing if it is.
+async def meet(host: Host, client: ClientId, other: Host) -> tuple[BlockRef, list[Message]]:
+    """Return a new block of `other`, and what brings a client on `host` there, to be sent in order.
 
-    Raises `Refused` for a client of another chain, one that is frozen, and one beyond `at`.
+    Nothing is to be sent when it is there already. The client is read first: that others bring it further
+    meanwhile does no harm. Raises `Refused` for a client of another chain and for one that is frozen.
     """
     found = await hosted(host, client, await host.head())
     latest = found.state.latest_height.revision_height
@@ -142,21 +143,23 @@ async def update_messages(host: Host, client: ClientId, other: Host, at: BlockRe
         raise Refused(f"client {client}: expected one of {other.native_id}, got {found.state.chain_id}")
     if found.state.frozen_height.revision_height:
         raise Refused(f"client {client} is frozen: only governance of {host.chain} can replace it")
+    at = await other.head()
     if latest > at.height:
-        raise Refused(f"client {client}: expected a height of at most {at.height}, it is at {latest}")
+        raise NotYetAvailable(
+            f"client {client} is at height {latest}, the node of {other.chain} at {at.height}"
+        )
     updates = await other.path(latest, found.latest, at)
     lane = Lane(
         source=other.chain, source_client=ClientId(""), destination=host.chain, destination_client=client
     )
     evidence = Carried(updates=updates, proofs=None)
     delivery = Delivery(lane=lane, proven=(), evidence=evidence, key=f"update {client}")
-    return messages(delivery, client, host.signer, with_update=True)
+    return at, messages(delivery, client, host.signer, with_update=True)
 
 
 async def update_client(host: Host, client: ClientId, other: Host) -> int:
     """Bring a client to a final block of `other` that is new now; return its height."""
-    at = await other.head()
-    updates = await update_messages(host, client, other, at)
+    at, updates = await meet(host, client, other)
     if updates:
         await host.execute(updates)
     return at.height

@@ -7,7 +7,7 @@ import asyncio
 
 from google.protobuf.message import Message
 
-from adapters.cosmos.ibc.clients import client_key, parsed, update_messages
+from adapters.cosmos.ibc.clients import client_key, meet, parsed
 from adapters.cosmos.ibc.handshake import Act, End, Opened, Phase, Step, complete
 from adapters.cosmos.ibc.host import Host, height_at
 from adapters.cosmos.pb.ibc.core.connection.v1 import connection_pb2, tx_pb2
@@ -47,9 +47,9 @@ async def open_connection(
             )
             await host.execute([begin])
             return
-        at = await other.head()
+        at, updates = await meet(host, client, other)
         message = await _proven_step(step, host, client, other, other_client, at)
-        await host.execute([*await update_messages(host, client, other, at), message])
+        await host.execute([*updates, message])
 
     return await complete(read, perform)
 

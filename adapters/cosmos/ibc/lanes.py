@@ -74,8 +74,9 @@ async def own_clients(host: Host, other: Host, terms: ClientTerms) -> list[Half]
     at = await host.head()
     complete = await complete_terms(other, terms, await other.head())
     rows = (await queries.clients(host, at, tracks=other.native_id)).entries
+    active = sorted([row for row in rows if row.status == "active"], key=lambda row: _number(row.id))
     found = []
-    for row in [row for row in rows if row.status == "active"][-_NEWEST:]:
+    for row in active[-_NEWEST:]:
         state = (await hosted(host, row.id, at)).state
         request = query_pb2.QueryClientCreatorRequest(client_id=row.id)
         method = "/ibc.core.client.v1.Query/ClientCreator"
@@ -83,3 +84,9 @@ async def own_clients(host: Host, other: Host, terms: ClientTerms) -> list[Half]
         if creator == host.signer and state == client_state(other.native_id, state.latest_height, complete):
             found.append(Half(id=row.id, counterparty=row.counterparty))
     return found
+
+
+def _number(client: ClientId) -> int:
+    """Return what sorts clients by age."""
+    digits = client.rpartition("-")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() else -1

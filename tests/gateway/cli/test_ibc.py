@@ -8,6 +8,7 @@ import pytest
 from gateway.keys.keystore import Keystore
 from tests.gateway.cli.running import isthmus
 from tests.support.ibc_chains import KEY, host, transfer, two_chains
+from tests.support.simd import start_simd
 
 PASSWORD = "open sesame"
 
@@ -127,7 +128,7 @@ def test_a_client_is_updated(ibc, channel):
     assert row["trusting_period_s"] == 86_400
 
 
-def test_a_lane_of_ibc_v2_is_made_and_found_again(ibc):
+async def test_a_lane_of_ibc_v2_is_made_found_again_and_cleared(ibc, chains):
     made = json.loads(ibc("create", "lane", "A", "B", "--json").stdout)
     again = json.loads(ibc("create", "lane", "B", "A", "--json").stdout)
     assert made["client"] == again["client"][::-1]
@@ -136,6 +137,12 @@ def test_a_lane_of_ibc_v2_is_made_and_found_again(ibc):
     assert there["security"] == "light-client"
     pending = json.loads(ibc("pending", "A", made["client"][0], "--json").stdout)
     assert pending["sent"] == {"unreceived": [], "unacknowledged": [], "more": False}
+    async with host(chains.first) as source:
+        await source.execute([transfer(source, made["client"][0]) for _ in range(3)])
+    assert "3 (1, 2, 3) not received" in ibc("pending", "A", made["client"][0], code=4).stdout
+    assert ibc("clear", "A", made["client"][0], "--timeout", "60").stdout == (
+        "3 packets were pending, 0 are left\n"
+    )
 
 
 def test_a_connection_is_found_again(ibc, channel):
@@ -182,6 +189,11 @@ def test_nodes_that_disagree_are_not_chosen_between(chains):
     done = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", chains.first.node.rpc_url,
                    "--rpc", chains.second.node.rpc_url)  # fmt: skip
     assert "expected chain 'chain-a', got a block of 'chain-b'" in done.stderr
+    with start_simd(chain_id="chain-a", block_time_s=0.1) as twin:
+        done = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", chains.first.node.rpc_url,
+                       "--rpc", twin.node.rpc_url)  # fmt: skip
+    assert "the nodes disagree about block" in done.stderr
+    assert (done.returncode, done.stdout) == (3, "")
     unknown = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", "http://127.0.0.1:9")
     assert unknown.returncode == 3
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from adapters.cosmos.ibc import clients, pending, queries
@@ -26,10 +27,24 @@ from adapters.cosmos.ibc.connections import connection_end, open_connection
 from adapters.cosmos.ibc.handshake import Opened
 from adapters.cosmos.ibc.lanes import open_lane
 from adapters.cosmos.ibc.specs import ClientTerms
-from adapters.errors import Refused
+from adapters.cosmos.rpc import CometClient
+from adapters.cosmos.tx import address_of
+from adapters.errors import MalformedReply, Refused, Reorged
+from gateway.keys.signer import LocalSigner
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.types import ClientId
-from tests.support.ibc_chains import OTHER_KEY, KilledError, Mortal, host, transfer, two_chains
+from tests.support.ibc_chains import (
+    KEY,
+    OTHER_KEY,
+    RICH,
+    KilledError,
+    Mortal,
+    config_of,
+    host,
+    transfer,
+    two_chains,
+)
+from tests.support.simd import start_simd
 
 TRANSFER = ChannelTerms(version="ics20-1")
 
@@ -162,8 +177,8 @@ async def test_a_client_is_brought_forward_and_only_by_headers_that_are_needed(l
     height = await update_client(linked.a, linked.on_a, linked.b)
     after = await clients.hosted(linked.a, linked.on_a, await linked.a.head())
     assert after.state.latest_height.revision_height == height > before.state.latest_height.revision_height
-    at = await linked.b.source.block(height)
-    assert await clients.update_messages(linked.a, linked.on_a, linked.b, at) == []
+    at, updates = await clients.meet(linked.a, linked.on_a, linked.b)
+    assert len(updates) == (at.height > height)
 
 
 async def test_a_client_of_another_chain_is_not_brought_forward(linked):
@@ -248,3 +263,70 @@ async def test_a_lane_of_ibc_v2_goes_on_where_it_stopped(chains, steps):
         assert await open_lane(Mortal(b, []), Mortal(a, []), terms) == Opened(
             first=opened.second, second=opened.first
         )
+
+
+@pytest.fixture
+def twin():
+    """Return another chain that calls itself chain-a."""
+    owner = address_of("cosmos", LocalSigner(KEY).public_key)
+    with start_simd(chain_id="chain-a", balances={owner: RICH}, block_time_s=0.1) as chain:
+        yield chain
+
+
+async def test_a_client_that_trusts_another_chain_of_the_same_name_is_not_brought_forward(chains, twin):
+    async with host(chains.first) as a, host(chains.second) as b, host(twin) as fork:
+        client = await create_tendermint_client(b, fork)
+        with pytest.raises(Refused, match=r"expected block 4 with app hash [0-9a-f]{64}, which"):
+            await update_client(b, client, a)
+
+
+async def test_a_node_of_another_chain_of_the_same_name_convinces_nobody(chains, twin):
+    trusted = await config_of(chains.first)
+    async with host(twin, trust_height=trusted.trust_height, trust_hash=trusted.trust_hash) as fork:
+        with pytest.raises(Reorged, match=f"expected block {trusted.trust_hash} at 3"):
+            await fork.stored([b"clients/07-tendermint-0/clientState"], await fork.head())
+
+
+def forging(monkeypatch, change):
+    """Let every node answer queries for proofs with something else."""
+    honest = CometClient.query
+
+    async def query(self, queries, height=0):
+        answers = await honest(self, queries, height)
+        return [change(each) if asked.prove else each for asked, each in zip(queries, answers, strict=True)]
+
+    monkeypatch.setattr(CometClient, "query", query)
+
+
+def without_value(answer):
+    return msgspec.structs.replace(answer, value=b"")
+
+
+def another_value(answer):
+    return msgspec.structs.replace(answer, value=b"another")
+
+
+def without_proof(answer):
+    return msgspec.structs.replace(answer, proof_ops=None)
+
+
+def another_proof(answer):
+    first, second = answer.proof_ops.ops
+    flipped = msgspec.structs.replace(first, data=first.data[:-1] + bytes([first.data[-1] ^ 1]))
+    forged = msgspec.structs.replace(answer.proof_ops, ops=[flipped, second])
+    return msgspec.structs.replace(answer, proof_ops=forged)
+
+
+@pytest.mark.parametrize("change", [without_value, without_proof, another_proof])
+async def test_state_that_is_not_proven_is_refused(linked, monkeypatch, change):
+    at = await linked.a.head()
+    forging(monkeypatch, change)
+    with pytest.raises(MalformedReply):
+        await linked.a.stored([f"clients/{linked.on_a}/clientState".encode()], at)
+
+
+async def test_the_value_is_the_proven_one_whatever_else_the_node_says(linked, monkeypatch):
+    at, key = await linked.a.head(), f"clients/{linked.on_a}/clientState".encode()
+    [honest] = await linked.a.stored([key], at)
+    forging(monkeypatch, another_value)
+    assert await linked.a.stored([key], at) == (honest,)
