@@ -35,6 +35,8 @@ End = Annotated[
 
 _DEFAULT = Path("data/keystore")
 _END_PARTS = 3
+_BECH32_PREFIX = re.compile(r"[a-z][a-z0-9]{0,30}")
+_STORE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _STORE = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,64}")
 
 
@@ -60,9 +62,28 @@ def list_keys(*, keystore: Directory = _DEFAULT, as_json: Json = False) -> None:
 
 
 @app.command("address")
-def show_address(name: Name, *, keystore: Directory = _DEFAULT, as_json: Json = False) -> None:
-    """Print the address of a key."""
-    _print_address(name, LocalSigner(_load(keystore, name)), as_json=as_json)
+def show_address(
+    name: Name,
+    *,
+    prefix: Annotated[str, typer.Option(help="Bech32 prefix: the account on a Cosmos chain.")] = "",
+    keystore: Directory = _DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Print the address of a key: 0x and 40 digits, or the account on a Cosmos chain."""
+    signer = LocalSigner(_load(keystore, name))
+    if not prefix:
+        _print_address(name, signer, as_json=as_json)
+        return
+    from adapters.cosmos.tx import address_of
+
+    if not _BECH32_PREFIX.fullmatch(prefix):
+        hint = "for example cosmos"
+        raise CliError(f"expected a bech32 prefix, got {prefix!r}", exit_code=Exit.USAGE, hint=hint)
+    account = address_of(prefix, signer.public_key)
+    if as_json:
+        emit_json({"name": name, "address": account})
+    else:
+        print(account)
 
 
 @app.command("attestor")
@@ -155,10 +176,23 @@ def _end(text: str) -> tuple[ChainId, ClientId, bytes]:
     name, client, store = parts
     try:
         chain = parse_chain(name)
-        address = parse_evm_address(store) if chain.startswith("eip155:") else _hex(store)
+        address = _store(chain, store)
     except IdentifierError as error:
         raise CliError(f"{text}: {error}", exit_code=Exit.USAGE) from None
     return chain, ClientId(client), address
+
+
+def _store(chain: ChainId, text: str) -> bytes:
+    """Return where a chain keeps its commitments: a contract's address, or the name of a Cosmos store."""
+    match chain.partition(":")[0]:
+        case "eip155":
+            return parse_evm_address(text)
+        case "cosmos" if _STORE_NAME.fullmatch(text):
+            return text.encode()
+        case "cosmos":
+            raise IdentifierError(f"store: expected the name of a store, for example ibc, got {text[:80]!r}")
+        case _:
+            return _hex(text)
 
 
 def _hex(text: str) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from gateway.cli.app import TREE
 from gateway.keys.derive import attestor_key
 from gateway.keys.keystore import Keystore
+from proofs import bech32
 from proofs.types import ChainId, ClientId, Lane
 from tests.gateway.api.fakes import ADMIN, SENDER, FakeGateway, client
 from tests.gateway.cli.running import ROOT, isthmus, isthmus_beside
@@ -196,6 +197,10 @@ def test_keys_are_made_listed_exported_and_restored_without_ever_being_shown(tmp
     address = made.stdout.strip()
     assert json.loads(isthmus("signer", "list", "--json", **env).stdout) == {"keys": ["payer"]}
     assert isthmus("signer", "address", "payer", **env).stdout.strip() == address
+    account = isthmus("signer", "address", "payer", "--prefix", "osmo", **env).stdout.strip()
+    assert bech32.decode(account)[0] == "osmo"
+    assert len(bech32.decode(account)[1]) == 20
+    assert isthmus("signer", "address", "payer", "--prefix", "Osmo", **env).returncode == 2
     exported = isthmus("signer", "export", "payer", **env).stdout
     assert json.loads(exported)["version"] == 3
     (tmp_path / "saved.json").write_text(exported)
@@ -234,6 +239,21 @@ def test_the_address_for_a_lane_is_that_of_the_lane_and_of_both_routers(tmp_path
         assert (done.stdout.strip(), done.returncode) == ("0x" + key.address.hex(), 0), done.stderr
 
 
+def test_the_store_of_a_cosmos_chain_is_named_and_not_numbered(tmp_path):
+    env = {"ISTHMUS_PASSWORD": "a long password", "ISTHMUS_KEYSTORE": str(tmp_path / "keys")}
+    seed = bytes(range(32))
+    Keystore(tmp_path / "keys").save("master", seed, env["ISTHMUS_PASSWORD"])
+    lane = Lane(
+        source=ChainId("eip155:1"),
+        source_client=ClientId("attestations-4"),
+        destination=ChainId("cosmos:chain-a"),
+        destination_client=ClientId("attestations-0"),
+    )
+    ends = (f"eip155:1/attestations-4/{ROUTERS[0]}", "cosmos:chain-a/attestations-0/ibc")
+    key = attestor_key(seed, lane, bytes.fromhex(ROUTERS[0][2:]), b"ibc")
+    assert isthmus("signer", "attestor", *ends, **env).stdout.strip() == "0x" + key.address.hex()
+
+
 @pytest.mark.parametrize(
     ("end", "said"),
     [
@@ -245,6 +265,7 @@ def test_the_address_for_a_lane_is_that_of_the_lane_and_of_both_routers(tmp_path
         ("eip155:1/client-0/0x1234", "40 hexadecimal digits"),
         ("memory:a/client-0/0x123", "hexadecimal digits"),
         ("memory:a/client-0/1234", "hexadecimal digits"),
+        ("cosmos:chain-a/attestations-0/i bc", "name of a store"),
     ],
 )
 def test_an_end_that_names_no_router_is_a_usage_error_before_any_key_is_opened(end, said, tmp_path):
