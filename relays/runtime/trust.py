@@ -102,7 +102,9 @@ class TrustBook:
         """Return how to convince somebody who trusts block `first` of block `at`, which we trust.
 
         The steps are those that the light client accepts one from the other, starting at `first` alone.
-        Whether we trust `first` does not matter: he does. Raises what `SourceChain.update` and `block` raise.
+        Whether we trust `first` does not matter: he does. And as nothing shows that the endpoint named the
+        block that he trusts, nothing that follows from it is believed here, nor held against the chain.
+        Raises what `SourceChain.update` and `block` raise.
         """
         async with self._reading:
             begin = await self._fetch(chain, first)
@@ -134,17 +136,22 @@ class TrustBook:
         at: BlockRef,
         now_s: float,
     ) -> Verdict[Path]:
-        """Go from a trusted state to a block at or above it, halving steps that ask for too much trust."""
+        """Go from a trusted state to a block at or above it, halving steps that ask for too much trust.
+
+        With `begin`, the update about the base, it is somebody else who trusts that base: see `path`.
+        """
         taken = [] if begin is None else [begin]
         goals = [at] if base.block != at else []
         for _ in range(_MAX_STEPS):
             if not goals:
                 return Accepted(value=Path(updates=tuple(taken), state=base))
             goal = goals[-1]
-            verdict = await self._judge(chain, spec, base, goal, now_s)
+            verdict, update = await self._step(chain, spec, base, goal, now_s)
+            if begin is None:
+                self._learn(goal, base, update, verdict)
             match verdict:
                 case Accepted(value=state):
-                    taken.append(self._updates[goal])
+                    taken.append(update)
                     base = state
                     goals.pop()
                 case NotEnoughTrust() if goal.height > base.block.height + 1:
@@ -180,18 +187,39 @@ class TrustBook:
         goal: BlockRef,
         now_s: float,
     ) -> Verdict[TrustedState]:
-        """Return the light client's verdict on one step; remember what it accepts, and a contradiction."""
+        """Return the light client's verdict on one step from a state that we trust, and learn from it."""
+        verdict, update = await self._step(chain, spec, base, goal, now_s)
+        self._learn(goal, base, update, verdict)
+        return verdict
+
+    async def _step(
+        self,
+        chain: SourceChain,
+        spec: LightClientSpec,
+        base: TrustedState | None,
+        goal: BlockRef,
+        now_s: float,
+    ) -> tuple[Verdict[TrustedState], UntrustedUpdate]:
+        """Return the light client's verdict on one step, and the update that it judged."""
         untrusted_update = await self._fetch(chain, goal)
         verdict = advance(base, untrusted_update, spec.params, now_s)
-        if isinstance(verdict, Accepted):
-            verdict = self._fitting(goal, verdict.value)
+        fitting = self._fitting(goal, verdict.value) if isinstance(verdict, Accepted) else verdict
+        return fitting, untrusted_update
+
+    def _learn(
+        self,
+        goal: BlockRef,
+        base: TrustedState | None,
+        untrusted_update: UntrustedUpdate,
+        verdict: Verdict[TrustedState],
+    ) -> None:
+        """Remember what was accepted from a state that we trust, and a contradiction of it."""
         if isinstance(verdict, Accepted):
             self._remember(verdict.value, untrusted_update)
         elif isinstance(verdict, Rejected) and verdict.reason is Reason.CONTRADICTION:
             self.contradiction = Contradiction(
                 chain=goal.chain, detail=verdict.detail, trusted=base, untrusted_update=untrusted_update
             )
-        return verdict
 
     def _fitting(self, goal: BlockRef, state: TrustedState) -> Verdict[TrustedState]:
         """Check an accepted state against the wanted block and against what is trusted already."""

@@ -3,10 +3,21 @@
 import pytest
 
 from adapters.api import LightClientSpec
+from proofs.records import replace
 from proofs.types import Assurance, BlockRef, Height, UntrustedUpdate
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
 from relays.runtime.trust import TrustBook
-from tests.support.cosmos_blocks import INTERVAL_S, START_S, Made, forged, grow, params_of, seats
+from tests.support.cosmos_blocks import (
+    INTERVAL_S,
+    START_S,
+    Made,
+    forged,
+    grow,
+    header_of,
+    params_of,
+    seats,
+    signed,
+)
 
 LENGTH = 60
 NOW_S = START_S + INTERVAL_S * (LENGTH + 1.0)
@@ -165,3 +176,28 @@ async def test_time_that_goes_back_between_trusted_blocks_is_a_contradiction() -
     verdict = await book.advance_to(chain, spec, ahead.ref, NOW_S)
     assert isinstance(verdict, Rejected)
     assert verdict.reason is Reason.CONTRADICTION
+
+
+@pytest.mark.covers("LC-09")
+async def test_a_path_from_a_start_that_an_endpoint_made_up_makes_nothing_trusted() -> None:
+    chain, book, spec = Served(STEADY), TrustBook(), spec_of(STEADY[1])
+    await book.advance_to(chain, spec, STEADY[40].ref, NOW_S)
+    strangers = grow([seats(91, 92, 93, 94)] * LENGTH)
+    chain.blocks = strangers | {40: STEADY[40]}
+    found = await book.path(chain, spec, strangers[3].ref, STEADY[40].ref, NOW_S)
+    assert not isinstance(found, Accepted)
+    assert [book.at(made.ref) for made in strangers.values()] == [None] * LENGTH
+    assert not isinstance(await book.advance_to(chain, spec, strangers[21].ref, NOW_S), Accepted)
+
+
+async def test_a_path_from_a_start_that_an_endpoint_made_up_contradicts_nothing() -> None:
+    chain, book, spec = Served(STEADY), TrustBook(), spec_of(STEADY[1])
+    await book.advance_to(chain, spec, STEADY[40].ref, NOW_S)
+    late = replace(header_of(3, seats(91), seats(1, 2, 3, 4)), time_ns=STEADY[50].block.header.time_ns)
+    early = header_of(39, seats(91), seats(1, 2, 3, 4))
+    for header in (late, early):
+        start = signed(header, seats(91), seats(1, 2, 3, 4))
+        chain.instead[start.ref] = start.update
+        assert isinstance(await book.path(chain, spec, start.ref, STEADY[40].ref, NOW_S), Rejected)
+    assert book.contradiction is None
+    assert isinstance(await book.advance_to(chain, spec, STEADY[45].ref, NOW_S), Accepted)
