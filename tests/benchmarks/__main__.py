@@ -12,6 +12,7 @@ ROWS = {
     "M13": "tests.benchmarks.m13_gas",
     "E1": "tests.benchmarks.e1_drain",
     "E3": "tests.benchmarks.e3_latency",
+    "IBC": "tests.benchmarks.ibc_row",
 }
 
 

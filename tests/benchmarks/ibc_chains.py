@@ -1,6 +1,6 @@
 """Fresh Cosmos chains for one run: what is sent on them, and what their own state says became of it.
 
-Relayers reach the nodes through counting doors (`ibc_proxy`); what is asked here goes past those, and is little.
+Relayers reach the nodes through counting doors (`ibc_proxy`); what is asked here goes past those.
 """
 
 import base64
@@ -12,7 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,15 +37,17 @@ M = TypeVar("M", bound=Message)
 
 A, B = "chain-a", "chain-b"
 BLOCK_S = 0.2
-"""How long a validator waits after each block."""
+"""How long a validator waits after each block; making the next takes some 10 ms more."""
 PORT = "transfer"
 PREFIX = "cosmos"
 SENDER = LocalSigner(hashlib.sha256(b"sender of the benchmark").digest())
+ADDRESS = tx.address_of(PREFIX, SENDER.public_key)
 RECEIVER = bech32.encode(PREFIX, hashlib.sha256(b"receiver of the benchmark").digest()[:20])
 RICH = 10**12
 PER_TRANSACTION = 10
 _GAS_PER_TRANSFER = 120_000
 _TIMEOUT_S = 3600
+_PATIENCE_S = 30
 _PAGE = 20
 """Headers that a node gives in one answer."""
 
@@ -66,7 +68,6 @@ class BenchChain:
     def __init__(self, native_id: str, node: DevNode) -> None:
         self.native_id, self.node = native_id, node
         self._sequence = 0
-        self._link = http.client.HTTPConnection("127.0.0.1", node.ports.rpc, timeout=60)
 
     def rpc(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
         """Return the results of these calls, asked as one batch. Raises `BenchmarkError`."""
@@ -78,13 +79,10 @@ class BenchChain:
         return [answer["result"] for answer in sorted(answers, key=lambda each: int(each["id"]))]
 
     def _post(self, body: str) -> Any:
-        try:
-            self._link.request("POST", "/", body, {"Content-Type": "application/json"})
-            return json.loads(self._link.getresponse().read())
-        except (ConnectionError, http.client.RemoteDisconnected):  # nodes close what was idle for 10 s
-            self._link.close()
-            self._link.request("POST", "/", body, {"Content-Type": "application/json"})
-            return json.loads(self._link.getresponse().read())
+        link = http.client.HTTPConnection("127.0.0.1", self.node.ports.rpc, timeout=_PATIENCE_S)
+        with closing(link):
+            link.request("POST", "/", body, {"Content-Type": "application/json"})
+            return json.loads(link.getresponse().read())
 
     def query(self, path: str, request: Message, kind: type[M]) -> M:
         """Return what the newest state answers."""
@@ -105,27 +103,28 @@ class BenchChain:
             source_port=PORT,
             source_channel=channel,
             token=coin_pb2.Coin(denom=DENOM, amount="1"),
-            sender=tx.address_of(PREFIX, SENDER.public_key),
+            sender=ADDRESS,
             receiver=RECEIVER,
             timeout_timestamp=time.time_ns() + _TIMEOUT_S * 10**9,
         )
         sizes = [min(per_transaction, count - done) for done in range(0, count, per_transaction)]
-        signed = [self._signed(transfer, size) for size in sizes]
-        for start in range(0, len(signed), 100):
-            part = signed[start : start + 100]
-            answers = self.rpc(
-                [("broadcast_tx_sync", {"tx": base64.b64encode(raw).decode()}) for raw in part]
-            )
-            if refused := [answer for answer in answers if answer["code"]]:
-                raise BenchmarkError(f"{self.native_id}: expected transfers to be taken, got {refused[0]}")
+        self.broadcast([self.signed([transfer] * size, _GAS_PER_TRANSFER * size) for size in sizes])
 
-    def _signed(self, message: Message, times: int) -> bytes:
-        sender = tx.address_of(PREFIX, SENDER.public_key)
-        intent = tx.Intent(signer=sender, messages=(tx.pack(message),) * times, kind="transfer")
-        fee = tx.Fee(gas=100_000 + _GAS_PER_TRANSFER * times, amount=0, denom=DENOM)
+    def signed(self, messages: Sequence[Message], gas: int) -> bytes:
+        """Return a transaction of the sender; transactions must be broadcast in the order of their making."""
+        intent = tx.Intent(signer=ADDRESS, messages=tuple([tx.pack(each) for each in messages]), kind="any")
+        fee = tx.Fee(gas=100_000 + gas, amount=0, denom=DENOM)
         authority = tx.authority(SENDER.public_key, self._sequence, fee)
         self._sequence += 1
         return tx.sign(SENDER, self.native_id, 0, tx.body_of(intent, 0), authority)
+
+    def broadcast(self, transactions: Sequence[bytes]) -> None:
+        """Hand over transactions; return before they are in a block. Raises `BenchmarkError`."""
+        for start in range(0, len(transactions), 100):
+            part = transactions[start : start + 100]
+            calls = [("broadcast_tx_sync", {"tx": base64.b64encode(raw).decode()}) for raw in part]
+            if refused := [answer for answer in self.rpc(calls) if answer["code"]]:
+                raise BenchmarkError(f"{self.native_id}: expected transactions to be taken, got {refused[0]}")
 
     def unacknowledged(self, channel: str, *, exactly: bool = True) -> int:
         """Return how many packets of a channel the state holds as open; not exactly: 1 when there are any."""
@@ -185,14 +184,16 @@ def program(variable: str) -> Path:
 class IbcWorld:
     """Both chains and the doors to them, fresh for one run."""
 
-    def __init__(self, stack: ExitStack, accounts: Sequence[str]) -> None:
-        """Start everything; `accounts` are the relayer's addresses, which are rich on both chains."""
-        sender = tx.address_of(PREFIX, SENDER.public_key)
-        balances = dict.fromkeys([sender, *accounts], RICH)
+    def __init__(self, stack: ExitStack, accounts: Sequence[str], second_block_s: float) -> None:
+        """Start everything; `accounts` are the relayer's addresses, which are rich on both chains.
+
+        `second_block_s` is what chain-b's validator waits after each block.
+        """
+        balances = dict.fromkeys([ADDRESS, *accounts], RICH)
         self.chains: dict[str, BenchChain] = {}
-        for name in (A, B):
+        for name, block_s in ((A, BLOCK_S), (B, second_block_s)):
             options = DevChainOptions(
-                chain_id=name, balances=balances, block_time_s=BLOCK_S, large_requests=True
+                chain_id=name, balances=balances, block_time_s=block_s, large_requests=True
             )
             node = stack.enter_context(DevChain(program("ISTHMUS_SIMD"), options)).node
             self.chains[name] = BenchChain(name, node)
@@ -214,6 +215,17 @@ class IbcWorld:
     def cpu_s(self) -> dict[str, float]:
         """Return the processor time of each node so far."""
         return {name: cpu_s(chain.node.pid) for name, chain in self.chains.items()}
+
+    def heights(self) -> dict[str, int]:
+        """Return the newest block's height of each chain."""
+        return {name: chain.height() for name, chain in self.chains.items()}
+
+    def transactions(self, after: Mapping[str, int]) -> dict[str, int]:
+        """Return how many transactions each chain has in its blocks after these heights."""
+        return {
+            name: sum(block.transactions for block in chain.blocks(after[name] + 1, chain.height()))
+            for name, chain in self.chains.items()
+        }
 
     def leave_pending(self, channel: str, count: int) -> None:
         """Make packets on chain-a that nobody relays yet; return when its state has them."""

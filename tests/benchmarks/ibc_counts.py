@@ -1,7 +1,7 @@
 """What a relayer asks of a node, counted from the bytes that it sends. Pure.
 
-HTTP/1.1 with JSON-RPC bodies (alone or in batches), WebSockets, and the streams of HTTP/2, on which gRPC makes
-one for each call. What cannot be read is an error, not a gap: an uncounted call would flatter somebody.
+HTTP/1.1 with JSON-RPC bodies (alone or in batches), WebSockets, and the streams of HTTP/2: gRPC opens one for
+each call. What cannot be read is an error, not a gap: an uncounted call would flatter somebody.
 """
 
 import re

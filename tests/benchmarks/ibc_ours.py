@@ -1,6 +1,6 @@
 """Our own gateway on the IBC row: a process over a configuration, light-client lanes over a channel.
 
-Set-up is that of `isthmus ibc`: clients, connection, channel, each step proven. What pays are keys of its own.
+Set-up is that of `isthmus ibc`: clients, connection, channel, each step proven.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from proofs.types import ChainId
 from relays.runtime.clock import SystemClock
 from relays.runtime.trust import TrustBook
 from tests.benchmarks.framework import expect
-from tests.benchmarks.ibc_chains import A, B, PORT, PREFIX, BenchChain, IbcWorld
+from tests.benchmarks.ibc_chains import PORT, PREFIX, A, B, BenchChain, IbcWorld
 from tests.benchmarks.ibc_peers import CHANNEL
 from tests.benchmarks.lab import PASSWORD, SEED
 
@@ -136,7 +136,7 @@ _GATEWAY = """
 [gateway]
 name = "bench"
 log = "json"
-log_level = "info"
+log_level = "warning"
 [api]
 listen = "127.0.0.1:0"
 [limits]

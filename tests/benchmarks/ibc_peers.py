@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tests.benchmarks.devchain import BenchmarkError
 from tests.benchmarks.framework import ROOT
-from tests.benchmarks.ibc_chains import A, B, PORT, PREFIX, IbcWorld, program
+from tests.benchmarks.ibc_chains import PORT, PREFIX, A, B, IbcWorld, program
 from tests.benchmarks.lab import PASSWORD
 
 MNEMONIC = " ".join(["abandon"] * 11 + ["about"])
@@ -29,9 +29,13 @@ _STOP_S = 10
 class Contender(Protocol):
     """A relayer under measurement."""
 
-    name: str
-    accounts: Sequence[str]
-    """Addresses that pay for its transactions."""
+    @property
+    def name(self) -> str:
+        """What it is called, with its version."""
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """Addresses that pay for its transactions."""
 
     def prepare(self, world: IbcWorld, folder: Path) -> str:
         """Make an unordered transfer channel; return its name, which is the same on both chains."""
@@ -79,13 +83,18 @@ def _environment(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Rly:
-    """The Go relayer. One flush takes `--max-msgs` packets and then sleeps, so that is the backlog."""
+    """The Go relayer. One flush takes `--max-msgs` packets and then sleeps for 5 s, so that is much.
+
+    Not more than 1,000: it asks the node about every packet of a flush at once, and the node stops answering.
+    """
 
     name: str = "rly 2.6.0"
     accounts: Sequence[str] = (PAYER,)
     timeout_s: int = 120
     """Of its RPC client. The default of 20 s gives up on transactions of thousands of messages."""
-    loop_ms: int = 200
+    loop_ms: int = 20
+    """How often it looks for blocks; the default is a second."""
+    flush: int = 1000
 
     def prepare(self, world: IbcWorld, folder: Path) -> str:
         """Make the channel with `tx link`."""
@@ -104,8 +113,8 @@ class Rly:
         return CHANNEL
 
     def clearing(self, folder: Path, packets: int) -> Sequence[str]:
-        """Everything at once."""
-        return [*_rly(folder), "start", "bench", "--max-msgs", str(packets)]
+        """As much at once as works."""
+        return [*_rly(folder), "start", "bench", "--max-msgs", str(min(packets, self.flush))]
 
     def live(self, folder: Path) -> Sequence[str]:
         """Batches of at most 250: of no matter at one packet a second."""

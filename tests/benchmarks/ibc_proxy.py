@@ -1,7 +1,7 @@
 """Stands between a relayer and the nodes, and counts what the relayer asks. A process of its own.
 
-Bytes pass unchanged and as they come. The plan names the nodes' ports; each line on standard input after it is
-answered with the counts by chain. Who sends what cannot be counted loses its connection.
+Bytes pass unchanged and as they come. The plan names the nodes' ports; each line on standard input after
+it is answered with the counts by chain. Who sends what cannot be counted loses its connection.
 """
 
 import asyncio
@@ -77,11 +77,17 @@ class Door:
     def __init__(self, port: int, counter: Callable[[], Counter]) -> None:
         self._port, self._counter = port, counter
         self._opening: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     async def open(self) -> int:
         """Listen; return our port."""
-        server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0)
-        return int(server.sockets[0].getsockname()[1])
+        self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        if self._server is not None:
+            self._server.close()
 
     def _accept(self) -> _End:
         near = _End(self._counter())
