@@ -39,6 +39,7 @@ class ChannelTerms:
     """What both ends agree on."""
 
     version: str
+    """Empty: what the applications make up between them (ICS-27 names an account in it)."""
     ordered: bool = False
 
     def order(self) -> "channel_pb2.Order.ValueType":
@@ -134,12 +135,13 @@ async def _ends(own: Place, other: Place, terms: ChannelTerms) -> list[End]:
     names = sorted(found.entries, key=_number)[-_NEWEST:]
     proofs = await own.host.stored([channel_key(own.port, name) for name in names], at)
     ends = [parsed(each.value, channel_pb2.Channel, "channel end") for each in proofs]
-    wanted = (terms.order(), terms.version, other.port, [own.connection])
+    wanted = (terms.order(), other.port, [own.connection])
     return [
         End(id=name, phase=Phase(end.state), counterparty=end.counterparty.channel_id)
         for name, end in zip(names, ends, strict=True)
         if end.state <= Phase.CLOSED
-        and (end.ordering, end.version, end.counterparty.port_id, list(end.connection_hops)) == wanted
+        and (end.ordering, end.counterparty.port_id, list(end.connection_hops)) == wanted
+        and terms.version in ("", end.version)
     ]
 
 

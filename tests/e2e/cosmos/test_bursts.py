@@ -1,4 +1,4 @@
-"""Two thousand packets at once between two real Cosmos chains: each received and acknowledged exactly once."""
+"""Two thousand packets at once between two real Cosmos chains: each received and acknowledged once."""
 
 import pytest
 
