@@ -10,7 +10,9 @@ Implements: ERC-7786 `sendMessage` with attribute `deliverBefore`, ERC-7930 reci
 `IIcs20Transfer.sendTransfer`.
 """
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from adapters.api import SendMessage, SendTransfer
@@ -64,12 +66,16 @@ class Applications:
     """Address of the ICS-20 application; empty when there is none."""
     max_gas: int
     _gas: GasModel = field(default_factory=GasModel)
+    _spending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from an approval until it is spent: an allowance is one number, whoever asked for it."""
 
     async def send(self, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[PacketSequence]:
         """See `MessageSender.send`."""
-        await self._approve([request for request in requests if isinstance(request, SendTransfer)])
-        intents = [await self._intent(request) for request in requests]
-        fates = await included(self.sender, await self.sender.send(intents))
+        transfers = [request for request in requests if isinstance(request, SendTransfer)]
+        async with self._spending if transfers else nullcontext():
+            await self._approve(transfers)
+            intents = [await self._intent(request) for request in requests]
+            fates = await included(self.sender, await self.sender.send(intents))
         return [await self._sequence(fate) for fate in fates]
 
     async def _intent(self, request: SendMessage | SendTransfer) -> Intent:

@@ -1,5 +1,6 @@
 """Tokens and timeouts across two real chains, and an adapter that was started anew in between."""
 
+import asyncio
 import time
 
 import pytest
@@ -74,6 +75,15 @@ def transfer(a, amount, lives_s, receiver=HOLDER):
         receiver=format_evm_address(receiver),
         timeout_s=int(time.time()) + lives_s,
     )
+
+
+async def test_transfers_asked_for_at_once_do_not_spend_each_others_allowance(chains):
+    a, _ = chains
+    token = bytes.fromhex(a.deployed.token[2:])
+    before = await balance(a, token, OWNER)
+    lists = await asyncio.gather(*[a.chain.send([transfer(a, amount, 3600)] * 2) for amount in (3, 2, 1)])
+    assert len({sequence for each in lists for sequence in each}) == 6
+    assert await balance(a, token, OWNER) == before - 12
 
 
 async def test_tokens_arrive_as_vouchers_and_nothing_is_lost(chains):
