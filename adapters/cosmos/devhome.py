@@ -39,6 +39,8 @@ class DevChainOptions:
     chain_id: str = "chain-a"
     balances: Mapping[str, int] = field(default_factory=dict)
     """Coins (`DENOM`) of the accounts that exist from the start, by bech32 address."""
+    coins: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Further coins of these accounts: address -> name of the coin -> amount."""
     powers: Sequence[int] = (1000,)
     """Voting power of each validator; each is a node, and a process, of its own."""
     block_time_s: float = 0.2
@@ -122,7 +124,7 @@ def _fill(genesis: dict[str, Any], options: DevChainOptions, homes: Sequence[Hom
     """Put accounts, coins and validators into a genesis that `simd init` made."""
     state = genesis["app_state"]
     staked = sum(options.powers) * POWER_UNIT
-    coins = {**options.balances, _NOT_BONDED_POOL: staked}
+    balances = {**options.balances, _NOT_BONDED_POOL: staked}
     state["auth"]["accounts"] = [
         {
             "@type": "/cosmos.auth.v1beta1.BaseAccount",
@@ -134,8 +136,8 @@ def _fill(genesis: dict[str, Any], options: DevChainOptions, homes: Sequence[Hom
         for number, address in enumerate(options.balances)
     ]
     state["bank"]["balances"] = [
-        {"address": address, "coins": [{"denom": DENOM, "amount": str(amount)}]}
-        for address, amount in coins.items()
+        {"address": address, "coins": _coins({**options.coins.get(address, {}), DENOM: amount})}
+        for address, amount in balances.items()
     ]
     staking = state["staking"]
     staking["params"]["unbonding_time"] = f"{options.unbonding_time_s}s"
@@ -149,6 +151,10 @@ def _fill(genesis: dict[str, Any], options: DevChainOptions, homes: Sequence[Hom
         }
         for home, power in members
     ]
+
+
+def _coins(amounts: Mapping[str, int]) -> list[dict[str, str]]:
+    return [{"denom": name, "amount": str(amount)} for name, amount in sorted(amounts.items())]
 
 
 def _validator(home: Home, tokens: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,17 @@ import typer
 
 from adapters.errors import AdapterError
 from gateway.cli.output import CliError, Exit, Json, emit_json, note
-from gateway.dev import anvil, evm, place, processes
+from gateway.dev import evm, place, processes
+from gateway.dev.binaries import NoNode, anvil_binary, simd_binary
 
 app = typer.Typer(help="Two local chains and three gateways.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class Beside(Enum):
+    """Chains that a local network may have beside its EVM chain."""
+
+    COSMOS = "cosmos"
+
 
 Directory = Annotated[
     Path, typer.Option("--dir", help="Where the network lives.", show_default="the user's cache directory")
@@ -26,6 +35,9 @@ def up(
     memory: Annotated[
         bool, typer.Option("--memory", help="Two memory chains in this process, until Ctrl-C.")
     ] = False,
+    beside: Annotated[
+        Beside | None, typer.Option("--with", help="Two Cosmos chains beside one EVM chain.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start two anvil nodes with our contracts and three gateways (2 of 3), and leave them running."""
@@ -36,10 +48,10 @@ def up(
     if place.read(where) is not None:
         raise CliError(f"a network is already up in {where}", exit_code=Exit.USAGE, hint="isthmus dev down")
     try:
-        network = asyncio.run(evm.up(where, anvil.anvil_binary(), lambda text: note(f"● {text}")))
-    except anvil.NoAnvil as error:
+        network = asyncio.run(_start(where, beside))
+    except NoNode as error:
         raise CliError(
-            str(error), exit_code=Exit.USAGE, hint="without anvil: isthmus dev up --memory"
+            str(error), exit_code=Exit.USAGE, hint="without nodes: isthmus dev up --memory"
         ) from None
     except (processes.ProcessError, AdapterError) as error:
         place.forget(where)
@@ -69,6 +81,17 @@ def down(*, directory: Directory = Path(), as_json: Json = False) -> None:
         emit_json({"stopped": [process.name for process in network.processes]})
     else:
         note(f"stopped: {', '.join(process.name for process in network.processes)}")
+
+
+async def _start(where: Path, beside: Beside | None) -> place.Network:
+    def tell(text: str) -> None:
+        note(f"● {text}")
+
+    if beside is None:
+        return await evm.up(where, anvil_binary(), tell)
+    from gateway.dev import cosmos
+
+    return await cosmos.up(where, anvil_binary(), simd_binary(), tell)
 
 
 def _memory_network(*, as_json: bool) -> None:
@@ -116,8 +139,28 @@ def _show(network: place.Network, where: Path, *, as_json: bool) -> None:
     for name, url in network.urls.items():
         print(f"gateway {name:<6} {url}  (status page; API key {network.admin_keys[name]})")
     for chain, url in network.nodes.items():
-        print(f"chain {chain}  {url}  (UNSAFE: a development chain has no consensus to verify)")
+        safety = "" if chain in network.coins else "  (UNSAFE: this chain has no consensus to verify)"
+        print(f"chain {chain}  {url}{safety}")
     first, url = next(iter(network.urls.items()))
     note(f"export ISTHMUS_URL={url} ISTHMUS_API_KEY={network.admin_keys[first]}")
+    for hint in _cosmos_hints(network, where) if network.coins else _evm_hints(network):
+        note(hint)
+
+
+def _evm_hints(network: place.Network) -> list[str]:
     recipient = next(iter(reversed(network.contracts.values())))["sample_app"]
-    note(f'isthmus send Alpha Beta {recipient} "hello" --wait')
+    return [f'isthmus send Alpha Beta {recipient} "hello" --wait']
+
+
+def _cosmos_hints(network: place.Network, where: Path) -> list[str]:
+    from gateway.dev import simd
+    from gateway.dev.fleet import payers
+
+    [contracts] = network.contracts.values()
+    config = where / "alpha" / "isthmus.toml"
+    receiver = simd.account(payers()[1])
+    return [
+        f"isthmus send Alpha Hub {receiver} --token {contracts['token']} --amount 5 --wait",
+        "isthmus route list",
+        f"isthmus ibc clients cosmos:chain-a --config {config}",
+    ]

@@ -4,27 +4,31 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 from adapters.errors import AdapterError
-from adapters.evm.devnode import DEV_KEYS
 from gateway.cli.output import CliError
 from gateway.demo import evm_stage, memory_stage, story
 from gateway.demo.screen import Screen
 from gateway.demo.stage import Stage
-from gateway.dev import anvil, evm, place, processes
-from gateway.keys.signer import LocalSigner
+from gateway.dev import evm, place, processes
+from gateway.dev.binaries import NoNode, anvil_binary, simd_binary
+from gateway.dev.fleet import payers
 from proofs.types import ChainId
 
 
-async def demonstrate(screen: Screen, *, memory: bool, messages: int, stay: bool) -> story.Outcome:
-    """Play on anvil, or on memory chains when that is wanted or there is no anvil; return the outcome."""
+async def demonstrate(
+    screen: Screen, *, memory: bool, cosmos: bool, messages: int, stay: bool
+) -> story.Outcome:
+    """Play on nodes, or on memory chains when that is wanted or there is no anvil; return the outcome.
+
+    With `cosmos` there are two Cosmos chains beside one EVM chain. Raises `NoNode` when their programs
+    are missing.
+    """
     _end_on_sigterm()
-    binary = None if memory else _anvil(screen)
-    ground = memory_stage.open_stage(screen.tell) if binary is None else _on_anvil(binary, screen)
-    async with ground as stage:
+    async with _ground(screen, memory=memory, cosmos=cosmos) as stage:
         outcome = await story.play(stage, messages, screen.tell, screen.show)
         _what_next(stage, screen, stay=stay)
         if stay:
@@ -33,23 +37,53 @@ async def demonstrate(screen: Screen, *, memory: bool, messages: int, stay: bool
     return outcome
 
 
+def _ground(screen: Screen, *, memory: bool, cosmos: bool) -> AbstractAsyncContextManager[Stage]:
+    if cosmos:
+        return _on_cosmos(anvil_binary(), simd_binary(), screen)
+    binary = None if memory else _anvil(screen)
+    return memory_stage.open_stage(screen.tell) if binary is None else _on_anvil(binary, screen)
+
+
 def _anvil(screen: Screen) -> Path | None:
     try:
-        return anvil.anvil_binary()
-    except anvil.NoAnvil as missing:
+        return anvil_binary()
+    except NoNode as missing:
         screen.tell(f"{missing}. The same story on two `memory` chains, in this process:")
         return None
 
 
 @asynccontextmanager
 async def _on_anvil(binary: Path, screen: Screen) -> AsyncIterator[Stage]:
+    async with (
+        _running(screen, lambda directory: evm.up(directory, binary, screen.tell)) as network,
+        evm_stage.open_stage(network, _accounts(network)) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def _on_cosmos(anvil: Path, simd: Path, screen: Screen) -> AsyncIterator[Stage]:
+    from gateway.demo import cosmos_stage
+    from gateway.dev import cosmos
+
+    async with (
+        _running(screen, lambda directory: cosmos.up(directory, anvil, simd, screen.tell)) as network,
+        cosmos_stage.open_stage(network) as stage,
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def _running(
+    screen: Screen, up: Callable[[Path], Awaitable[place.Network]]
+) -> AsyncIterator[place.Network]:
+    """Yield a network in a directory of its own; stop it afterwards; remove its files if all went well."""
     directory = Path(tempfile.mkdtemp(prefix="isthmus-demo-"))
     keep = False
     try:
-        network = await evm.up(directory, binary, screen.tell)
+        network = await up(directory)
         try:
-            async with evm_stage.open_stage(network, _accounts(network)) as stage:
-                yield stage
+            yield network
         finally:
             processes.stop(network.processes)
     except (AdapterError, CliError, processes.ProcessError):
@@ -63,10 +97,8 @@ async def _on_anvil(binary: Path, screen: Screen) -> AsyncIterator[Stage]:
 
 def _accounts(network: place.Network) -> dict[ChainId, str]:
     """Return the address of the gateway that sends from each chain."""
-    return {
-        ChainId(chain): "0x" + LocalSigner(bytes.fromhex(key)).address.hex()
-        for chain, key in zip(network.nodes, DEV_KEYS, strict=False)
-    }
+    pairs = zip(network.nodes, payers(), strict=False)
+    return {ChainId(chain): f"0x{payer.address.hex()}" for chain, payer in pairs}
 
 
 def _what_next(stage: Stage, screen: Screen, *, stay: bool) -> None:

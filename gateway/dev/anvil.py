@@ -4,22 +4,18 @@ Blocks come every second and are final two blocks later. Such a chain has no con
 are `unsafe`, and say so everywhere.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from adapters.api import Resources
 from adapters.evm import deploy
-from adapters.evm.devnode import DEV_KEYS, DevNodeOptions, find_anvil
+from adapters.evm.blocks import Block, read_block
+from adapters.evm.devnode import DEV_KEYS, DevNodeOptions
 from gateway.dev import plan, processes
 from gateway.keys.signer import LocalSigner
-from proofs.types import ChainId
+from proofs.types import ChainId, Lane
 from relays.runtime.clock import SystemClock
-
-
-class NoAnvil(Exception):  # noqa: N818 - a condition named for what it says
-    """There is no anvil on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +25,6 @@ class Node:
     id: ChainId
     name: str
     url: str
-
-
-def anvil_binary() -> Path:
-    """Return the anvil binary. Raises `NoAnvil` with what to do."""
-    folder = os.environ.get("ISTHMUS_NODE_MODULES", "")
-    binary = find_anvil(Path(folder)) if folder else None
-    if binary is None:
-        where = f"there is none in {folder}" if folder else "ISTHMUS_NODE_MODULES is not set"
-        raise NoAnvil(f"no anvil: {where}; `make nodes` installs it with npm")
-    return binary
 
 
 async def start_node(
@@ -66,12 +52,29 @@ async def install(node: Node, owner: bytes) -> deploy.Deployment:
     return deployment
 
 
+def client_setup(lane: Lane, attestors: tuple[bytes, ...]) -> deploy.ClientSetup:
+    """Return the client of our contracts on which this lane arrives."""
+    return deploy.ClientSetup(
+        client=lane.destination_client,
+        counterparty=lane.source_client,
+        counterparty_chain=lane.source,
+        attestors=attestors,
+        threshold=plan.THRESHOLD,
+    )
+
+
 async def host_clients(
     node: Node, deployment: deploy.Deployment, setups: Sequence[deploy.ClientSetup]
 ) -> None:
     """Host light clients of other chains, which believe attestors."""
     async with deploy.deployer(node.id, node.url, _admin()) as sender:
         await deploy.add_clients(sender, deployment, setups)
+
+
+async def final_block(node: Node) -> Block:
+    """Return the newest final block."""
+    async with deploy.deployer(node.id, node.url, _admin()) as sender:
+        return await sender.endpoints.first(lambda client: read_block(client, node.id, "finalized"))
 
 
 def dev_chain(node: Node, found: deploy.Deployment) -> plan.DevChain:

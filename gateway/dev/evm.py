@@ -7,7 +7,6 @@ from pathlib import Path
 from adapters.evm import deploy
 from gateway.dev import anvil, fleet, place, plan, processes
 from gateway.dev.fleet import Tell
-from proofs.types import Lane
 
 _CHAINS = ((31337, "Alpha"), (31338, "Beta"))
 
@@ -53,7 +52,7 @@ async def _contracts(
     deployments = await asyncio.gather(*[anvil.install(node, payer) for node, payer in pairs])
     chains = _dev_chains(nodes, deployments)
     there, back = link.lanes()
-    arriving = (_setup(back, members, chains), _setup(there, members, chains))
+    arriving = [anvil.client_setup(lane, plan.attestors(members, lane, chains)) for lane in (back, there)]
     await asyncio.gather(
         *[
             anvil.host_clients(node, deployment, [setup])
@@ -61,17 +60,6 @@ async def _contracts(
         ]
     )
     return deployments
-
-
-def _setup(lane: Lane, members: Sequence[plan.Member], chains: Sequence[plan.DevChain]) -> deploy.ClientSetup:
-    """Return the light client on which this lane arrives."""
-    return deploy.ClientSetup(
-        client=lane.destination_client,
-        counterparty=lane.source_client,
-        counterparty_chain=lane.source,
-        attestors=plan.attestors(members, lane, chains),
-        threshold=plan.THRESHOLD,
-    )
 
 
 def _dev_chains(

@@ -7,13 +7,19 @@ from pathlib import Path
 from adapters.evm.devnode import DEV_KEYS
 from gateway.dev import place, plan, processes
 from gateway.dev.ready import until_ready
+from gateway.keys.signer import LocalSigner
 
 Tell = Callable[[str], None]
 """Told of every step, in a sentence."""
 
 
+def payers() -> tuple[LocalSigner, ...]:
+    """Return who pays for the gateways' transactions, in their order: development chains fund them."""
+    return tuple([LocalSigner(bytes.fromhex(key)) for key in DEV_KEYS[: len(plan.NAMES)]])
+
+
 def members(directory: Path) -> tuple[plan.Member, ...]:
-    """Return three gateways with fresh attestor keys; accounts that development chains fund pay for them."""
+    """Return three gateways with fresh attestor keys."""
     return tuple(
         plan.member(name, directory / name, processes.free_port(), bytes.fromhex(key))
         for name, key in zip(plan.NAMES, DEV_KEYS, strict=False)
@@ -42,6 +48,8 @@ async def run(
     contracts: Mapping[str, dict[str, str]],
     started: list[processes.Started],
     tell: Tell,
+    *,
+    coins: Mapping[str, str] | None = None,
 ) -> place.Network:
     """Configure and start the gateways, write down what runs, and return it when all of them are ready.
 
@@ -55,6 +63,7 @@ async def run(
         admin_keys={member.name: member.admin_key for member in who},
         nodes=dict(nodes),
         contracts=dict(contracts),
+        coins=dict(coins or {}),
         links=tuple(links),
         processes=tuple(started),
     )

@@ -28,6 +28,8 @@ class Network:
     """CAIP-2 -> endpoint of the chain."""
     contracts: dict[str, dict[str, str]]
     """CAIP-2 -> name of the contract -> address."""
+    coins: dict[str, str]
+    """CAIP-2 -> home token, of chains where it is no contract."""
     links: tuple[Link, ...]
     processes: tuple[Started, ...]
 

@@ -1,9 +1,9 @@
 """Who takes part in the local network, and the configuration file of each gateway.
 
 Three gateways (alpha, beta, gamma) relay every lane between the chains, and attest those whose destination
-asks for signatures, two of three. Keys are made anew each time; the API keys with which the gateways know each
-other are written down beside them, readable by their owner alone: this is a playground, not a template for
-production.
+asks for signatures, two of three. Keys are made anew each time; the API keys with which the gateways know
+each other are written down beside them, readable by their owner alone: this is a playground, not a template
+for production.
 """
 
 import json
