@@ -113,7 +113,9 @@ def _carried_updates(carried: Carried, client: ClientId, signer: str, revision: 
         raise Refused("misbehaviour: expected the block that the client trusts and one after it")
     base, last = carried.updates[-2:]
     misbehaviour = tendermint_pb2.Misbehaviour(
-        header_1=_header(base, last, revision), header_2=_header(base, carried.conflict, revision)
+        client_id=client,
+        header_1=_header(base, last, revision),
+        header_2=_header(base, carried.conflict, revision),
     )
     return [*updates[:-1], _update(client, misbehaviour, signer)]
 

@@ -21,8 +21,8 @@ from adapters.cosmos.events import SentEvent, WrittenEvent, sent_in, written_in
 from adapters.cosmos.history import History, Span, names, store_probe, value_probe
 from adapters.cosmos.light import light_update, read_blocks
 from adapters.cosmos.rpc import CometClient
-from adapters.cosmos.state import Evidence, State
-from adapters.errors import MalformedReply, NotYetAvailable, Pruned, Refused
+from adapters.cosmos.state import LEAST_BLOCK, Evidence, State
+from adapters.errors import MalformedReply, Pruned, Refused
 from proofs import codec
 from proofs.lightclients.tendermint import decode_light_block
 from proofs.lightclients.tendermint.predicates import check_vouched
@@ -175,10 +175,13 @@ class Source:
     async def _counter_below(
         self, endpoint: CometClient, end: End, first: Height, last: BlockRef
     ) -> int | None:
+        """Return the counter below `first`: 1 where the chain begins, None where nobody has that state."""
+        if first - 1 < LEAST_BLOCK:
+            return 1
         try:
-            [below] = await read_blocks(endpoint, last.chain, self.state.native_id, [max(first - 1, 1)])
+            [below] = await read_blocks(endpoint, last.chain, self.state.native_id, [first - 1])
             return await self._counter(endpoint, end, below.ref)
-        except (Pruned, NotYetAvailable):
+        except Pruned:
             return None
 
     async def _counter(self, endpoint: CometClient, end: End, at: BlockRef) -> int:

@@ -30,8 +30,8 @@ STORE = b"ibc"
 
 _KEY_PATH = "/store/ibc/key"
 _OPERATIONS = ("ics23:iavl", "ics23:simple")
-_LEAST_PROVABLE = 2
-"""The application proves nothing of an earlier state."""
+LEAST_BLOCK = 3
+"""The first block whose state is provable: of the state after block 1 the application proves nothing."""
 
 _MAX_REMEMBERED = 256
 
@@ -136,10 +136,9 @@ def provable(at: BlockRef) -> int:
 
     Raises `NotYetAvailable` in the first blocks of a chain.
     """
-    height = at.height - 1
-    if height < _LEAST_PROVABLE:
-        raise NotYetAvailable(f"block {at.height}: states are provable from block {_LEAST_PROVABLE + 1} on")
-    return height
+    if at.height < LEAST_BLOCK:
+        raise NotYetAvailable(f"block {at.height}: states are provable from block {LEAST_BLOCK} on")
+    return at.height - 1
 
 
 def _evidence(endpoint: str, answer: QueryResponseJson) -> Evidence:

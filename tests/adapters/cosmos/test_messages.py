@@ -165,6 +165,7 @@ def test_misbehaviour_is_both_headers_from_one_trusted_block() -> None:
     assert tendermint_pb2.Header.FromString(update.client_message.value).signed_header.header.height == 3
     assert frozen.client_message.type_url == "/ibc.lightclients.tendermint.v1.Misbehaviour"
     found = tendermint_pb2.Misbehaviour.FromString(frozen.client_message.value)
+    assert found.client_id == "07-tendermint-0"
     assert [header.signed_header.header.height for header in (found.header_1, found.header_2)] == [6, 6]
     assert [header.trusted_height.revision_height for header in (found.header_1, found.header_2)] == [3, 3]
     assert found.header_1.signed_header.header.app_hash != found.header_2.signed_header.header.app_hash

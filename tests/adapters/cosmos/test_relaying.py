@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from nacl.signing import SigningKey
 
 from adapters.api import Carried, Delivery, GatewayChain, Included, Lost, Resources, SeenPacket, SendTransfer
 from adapters.cosmos import ADAPTER
@@ -15,13 +16,15 @@ from adapters.cosmos.ibc.clients import TENDERMINT_PREFIX, create_tendermint_cli
 from adapters.cosmos.ibc.connections import open_connection
 from adapters.errors import Refused
 from gateway.keys.signer import LocalSigner
+from proofs.lightclients.tendermint import decode_light_block, encode_light_block, hashing, header_hash
+from proofs.lightclients.tendermint.types import BlockId
 from proofs.records import replace
 from proofs.types import Acknowledged, Claim, ClientId, Height, Lane, NotReceived, Proven, Sent
 from proofs.verdict import Accepted
 from proofs.verify import verify
 from relays.runtime.clock import SystemClock
 from relays.runtime.trust import TrustBook
-from tests.support.ibc_chains import KEY, OTHER_KEY, caip, config_of, host, two_chains
+from tests.support.ibc_chains import KEY, OTHER_KEY, Pair, caip, config_of, host, two_chains
 
 pytestmark = [pytest.mark.nodes, pytest.mark.asyncio(loop_scope="module")]
 
@@ -50,6 +53,7 @@ class World:
     b: Side
     channel: Lane
     clients: Lane
+    pair: Pair
 
     def side(self, chain_id) -> Side:
         return self.a if chain_id == self.a.chain.chain_id else self.b
@@ -158,7 +162,9 @@ async def world():
                 destination_client=ClientId(destination),
             )
 
-        yield World(a=a, b=b, channel=lane(channel.first, channel.second), clients=lane(v2_a, v2_b))
+        yield World(
+            a=a, b=b, channel=lane(channel.first, channel.second), clients=lane(v2_a, v2_b), pair=pair
+        )
         await a.chain.close()
         await b.chain.close()
 
@@ -263,3 +269,46 @@ async def test_a_long_span_is_read_by_its_changes_and_misses_nothing(world, lane
         assert [each.height for each in acknowledged] == sorted(each.height for each in acknowledged)
     finally:
         await fresh.close()
+
+
+def forged(update, seed: bytes):
+    """Return another block in the place of this one, signed by the chain's one validator."""
+    block = decode_light_block(update.header)
+    header = replace(block.header, app_hash=b"\x07" * 32)
+    name = BlockId(hash=header_hash(header), parts_total=1, parts_hash=b"\x08" * 32)
+    [entry] = block.commit.signatures
+    head = hashing.vote_head(hashing.PRECOMMIT, header.height, block.commit.round, name)
+    signature = SigningKey(seed).sign(hashing.vote_bytes(head, entry.time_ns, header.chain_id)).signature
+    commit = replace(block.commit, block=name, signatures=(replace(entry, signature=signature),))
+    target = replace(update.target, hash=name.hash)
+    return replace(
+        update, target=target, header=encode_light_block(replace(block, header=header, commit=commit))
+    )
+
+
+@pytest.mark.parametrize("shown", [False, True])
+async def test_a_client_is_frozen_by_two_headers_of_one_height(world, shown) -> None:
+    """Whether it was shown the forged one before, or both are shown to it at once."""
+    async with host(world.pair.first) as first, host(world.pair.second) as second:
+        name = await create_tendermint_client(second, first)
+    source, target = world.a.chain, world.b.chain
+    view = await target.client(name, (await target.status()).finalized)
+    trusted = await source.update(await source.block(view.latest_height))
+    true = await source.update((await source.status()).finalized)
+    fork = forged(true, world.pair.first.node.home.seed)
+    lane = replace(world.clients, destination_client=name)
+
+    async def submitted(key: str, **evidence: object) -> Included:
+        carried = Carried(proofs=None, **evidence)
+        submission = await target.submit(Delivery(lane=lane, proven=(), evidence=carried, key=key))
+        while not isinstance(status := (await target.submissions([submission]))[0], Included):
+            await CLOCK.sleep(0.05)
+        return status
+
+    if shown:
+        assert (await submitted(f"fork {name}", updates=(trusted, fork))).succeeded
+        head = (await target.status()).finalized
+        seen = await target.client_updates(name, Height(1), head)
+        assert [each.untrusted_update.target for each in seen] == [fork.target]
+    assert (await submitted(f"both {name}", updates=(trusted, fork), conflict=true)).succeeded
+    assert (await target.client(name, (await target.status()).finalized)).frozen
