@@ -1,7 +1,7 @@
 """Cosmos chains of a configuration, opened for one command: from a name on the command line to a host."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +17,7 @@ from gateway.config.schema import ChainConfig, Config
 from gateway.keys.keystore import Keystore, KeystoreError
 from gateway.keys.signer import LocalSigner
 from gateway.observe import logs
+from proofs.types import ChainId
 from relays.runtime.clock import SystemClock
 from relays.runtime.trust import TrustBook
 
@@ -62,11 +63,11 @@ async def opened(
     config: Config, *chains: ChainConfig, signing: bool = False
 ) -> AsyncIterator[tuple[CosmosHost, ...]]:
     """Yield these chains, connected; with their keys when something is to be sent. Raises `CliError`."""
-    signers = {chain.id: _signers(config, chain) if signing else () for chain in chains}
+    signers = _signers(config, chains) if signing else {}
     async with AsyncExitStack() as stack:
         hosts = []
         for chain in chains:
-            resources = Resources(clock=SystemClock(), signers=signers[chain.id])
+            resources = Resources(clock=SystemClock(), signers=signers.get(chain.id, ()))
             hosts.append(
                 await stack.enter_async_context(open_host(chain.id, chain.config, resources, TrustBook))
             )
@@ -78,21 +79,20 @@ def _names(chain: ChainConfig) -> tuple[str, ...]:
     return (chain.name or chain.id, chain.id, *native)
 
 
-def _signers(config: Config, chain: ChainConfig) -> tuple[LocalSigner, ...]:
-    """Return the key that pays: one, because who creates a client must name its counterparty."""
-    names = chain.signer_names()
-    if not names:
-        raise CliError(
-            f"{chain.id}: expected a signer, none is configured",
-            exit_code=Exit.USAGE,
-            hint='signer = "keystore:NAME"',
-        )
+def _signers(config: Config, chains: Sequence[ChainConfig]) -> dict[ChainId, tuple[LocalSigner, ...]]:
+    """Return the key that pays on each chain: one, since who creates a client must name its counterparty."""
+    for chain in chains:
+        if not chain.signer:
+            told = f"{chain.id}: expected a signer, none is configured"
+            raise CliError(told, exit_code=Exit.USAGE, hint='signer = "keystore:NAME"')
     keystore = Keystore(config.keystore_directory())
+    names = {chain.id: chain.signer_names()[0] for chain in chains}
     try:
-        return (LocalSigner(keystore.load(names[0], config.keystore.password.reveal())),)
+        keys = keystore.load_all(sorted({*names.values()}), config.keystore.password.reveal())
     except (SecretUnavailableError, KeystoreError) as error:
-        hint = f"isthmus signer new {names[0]} --keystore {keystore.directory}"
+        hint = f"isthmus signer new NAME --keystore {keystore.directory}"
         raise CliError(str(error), exit_code=Exit.USAGE, hint=hint) from None
+    return {chain: (LocalSigner(keys[name]),) for chain, name in names.items()}
 
 
 def _hint(error: AdapterError) -> str:

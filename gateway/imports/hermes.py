@@ -161,14 +161,16 @@ def _is_cosmos(raw: Mapping[str, Any], reader: _Reader) -> bool:
     kind = raw.get("type", "CosmosSdk")
     if kind != "CosmosSdk":
         reader.note(f"chains.{raw.get('id')}", f"a chain of type {kind}: not taken")
-    return bool(kind == "CosmosSdk")
+        return False
+    if not re.fullmatch(r"[-_a-zA-Z0-9]{1,32}", str(raw.get("id"))):
+        reader.note(f"chains.{raw.get('id')}", "not taken: its name does not fit into a CAIP-2 id")
+        return False
+    return True
 
 
 def _chain(raw: Mapping[str, Any], reader: _Reader) -> ImportedChain:
-    name = raw.get("id")
+    name = str(raw.get("id"))
     where = f"chains.{name}"
-    if not isinstance(name, str) or not re.fullmatch(r"[-a-zA-Z0-9_.]{1,50}", name):
-        raise ImportFileError(f"chains.id: expected a chain's name, got {name!r}")
     for key in raw.keys() - _CARRIED:
         why = _HARMLESS.get(key) or _LOST.get(key) or "this version does not know it"
         if key != "store_prefix" and not _is_default(key, raw[key]):

@@ -16,7 +16,7 @@ from gateway.imports.model import Imported, ImportedChain, ImportedEndpoint, Imp
 
 _MAX_ENDPOINTS = 8
 _PRICES = ("average_gas_price", "low_gas_price", "fixed_min_gas_price", "high_gas_price")
-_NATIVE_ID = re.compile(r"[-a-zA-Z0-9]{1,32}")
+_NATIVE_ID = re.compile(r"[-_a-zA-Z0-9]{1,32}")
 
 
 def read_chain(text: str, source: str) -> Imported:
@@ -32,7 +32,7 @@ def read_chain(text: str, source: str) -> Imported:
         raise ImportFileError(f"{source}: chain_type: expected cosmos, got {str(kind)[:40]!r}")
     native_id, prefix = _text(raw, "chain_id", source), _text(raw, "bech32_prefix", source)
     if not _NATIVE_ID.fullmatch(native_id):
-        raise ImportFileError(f"{source}: chain_id: expected 1 to 32 letters, digits, hyphens: {native_id!r}")
+        raise ImportFileError(f"{source}: chain_id: expected 1 to 32 letters, digits, - or _: {native_id!r}")
     price, denom = _price(raw)
     endpoints = tuple(_endpoints(raw))
     chain = ImportedChain(

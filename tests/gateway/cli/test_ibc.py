@@ -169,6 +169,20 @@ def test_what_goes_wrong_is_said_with_its_exit_code(ibc, args, code, words):
     assert done.stdout == ""
 
 
+def test_a_key_that_does_not_open_is_a_matter_of_the_configuration(place):
+    done = isthmus(
+        "ibc",
+        "create",
+        "lane",
+        "A",
+        "B",
+        ISTHMUS_CONFIG=str(place / "gateway.toml"),
+        ISTHMUS_PASSWORD="guess",
+    )
+    assert done.returncode == 2
+    assert "isthmus signer new" in done.stderr
+
+
 def test_trust_is_read_from_a_configuration_that_is_not_complete(chains, tmp_path):
     nodes = "".join(
         f'[[chains.config.endpoints]]\nname = "{name}"\nrpc_url = "{url}"\n'

@@ -181,6 +181,15 @@ async def test_a_client_is_brought_forward_and_only_by_headers_that_are_needed(l
     assert len(updates) == (at.height > height)
 
 
+async def test_a_client_older_than_our_own_trust_is_brought_forward_too(linked, chains):
+    newer = await linked.b.head()
+    before = await clients.hosted(linked.a, linked.on_a, await linked.a.head())
+    assert before.state.latest_height.revision_height < newer.height
+    trust = {"trust_height": newer.height, "trust_hash": newer.hash.hex()}
+    async with host(chains.second, **trust) as b:
+        assert await update_client(linked.a, linked.on_a, b) >= newer.height
+
+
 async def test_a_client_of_another_chain_is_not_brought_forward(linked):
     with pytest.raises(Refused, match="expected one of chain-a, got chain-b"):
         await update_client(linked.a, linked.on_a, linked.a)
