@@ -34,7 +34,8 @@ def lane_toml(source: tuple[str, str], destination: tuple[str, str], *, ordered:
 
 
 def _notes(notes: tuple[Note, ...]) -> list[str]:
-    return [f"# {note.where}: {note.what}".replace("\n", " ") for note in notes]
+    texts = [f"# {note.where}: {note.what}" for note in notes]
+    return ["".join(char if char.isprintable() else " " for char in text) for text in texts]
 
 
 def _chain(chain: ImportedChain) -> Iterator[str]:
@@ -103,5 +104,5 @@ def _end(end: tuple[str, str]) -> str:
 
 
 def _text(value: str) -> str:
-    """Return a TOML basic string: JSON's escapes are a part of TOML's."""
-    return json.dumps(value)
+    """Return a TOML basic string: JSON's escapes are a part of TOML's, but for its pairs of surrogates."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -240,6 +240,14 @@ def test_a_chain_of_the_registry_becomes_a_chain_that_the_adapter_takes():
     assert set(notes) == {"example/chain.json apis.grpc", "example/chain.json fees.fee_tokens"}
 
 
+@pytest.mark.parametrize("name", ["Ex\U0001f680ample", 'a"b\\c', "line\nfeed", "del\x7f", "nul\0"])
+def test_any_text_of_a_stranger_stays_text(name):
+    odd = CHAIN | {"pretty_name": name, "status": f"{name}\nid = 'evil'", "key_algos": [f"{name}\rx"]}
+    text = chains_toml(registry.read_chain(json.dumps(odd), "x"))
+    [chain] = tomllib.loads(text)["chains"]
+    assert (chain["id"], chain["name"]) == ("cosmos:example-4", name)
+
+
 def test_without_trust_the_imported_chain_is_refused_with_what_to_do():
     found = registry.read_chain(json.dumps(CHAIN), "x")
     assert "isthmus ibc trust cosmos:example-4" in chains_toml(found)
