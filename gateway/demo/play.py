@@ -70,6 +70,7 @@ async def _on_cosmos(anvil: Path, simd: Path, screen: Screen) -> AsyncIterator[S
         _running(screen, lambda directory: cosmos.up(directory, anvil, simd, screen.tell)) as network,
         cosmos_stage.open_stage(network) as stage,
     ):
+        screen.tell("messages to Hub and Zone are calls: the stock ICS-27 module there pays a coin for each")
         yield stage
 
 

@@ -84,9 +84,9 @@ class _Teller:
             )
             self._lane_ids[lane] = view["id"]
             unsafe = f"; UNSAFE: {view['unsafe_because']}" if view["unsafe"] else ""
-            self._names[lane] = f"{view['source_name']} -> {view['destination_name']}"
             by = f" by {lane.source_client}" if alike[lane.source, lane.destination] > 1 else ""
-            self._tell(f"lane {self._names[lane]}{by}: {view['trust']}{unsafe}")
+            self._names[lane] = f"{view['source_name']} -> {view['destination_name']}{by}"
+            self._tell(f"lane {self._names[lane]}: {view['trust']}{unsafe}")
 
     async def send_messages(self, lane: Lane) -> None:
         """Send the messages of one lane, in lists, if it carries any."""
