@@ -1,8 +1,9 @@
 """Headers and proofs between two real chains, one step at a time: what relays do, without a relay."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 import pytest_asyncio
@@ -54,6 +55,7 @@ class World:
     channel: Lane
     clients: Lane
     pair: Pair
+    keys: Iterator[int] = field(default_factory=count)
 
     def side(self, chain_id) -> Side:
         return self.a if chain_id == self.a.chain.chain_id else self.b
@@ -63,13 +65,13 @@ class World:
         while (await side.chain.status()).head.height <= head:
             await CLOCK.sleep(0.02)
 
-    async def transfer(self, lane: Lane, count: int = 3, lives_s: int = 600) -> list[SeenPacket]:
+    async def transfer(self, lane: Lane, number: int = 3, lives_s: int = 600) -> list[SeenPacket]:
         """Send transfers and return them as the chain shows them."""
         side = self.side(lane.source)
         start = (await side.chain.status()).head.height
         until_s = int(time.time()) + lives_s
         item = SendTransfer(lane=lane, denom="stake", amount=7, receiver=RECEIVER, timeout_s=until_s)
-        sequences = await side.chain.send([item] * count)
+        sequences = await side.chain.send([item] * number)
         await self.settle(side)
         seen = await side.chain.sent(lane, Height(start + 1), (await side.chain.status()).finalized)
         assert [each.packet.sequence for each in seen] == list(sequences)
@@ -86,7 +88,7 @@ class World:
         assert all(isinstance(each, Accepted) for each in verdicts), verdicts
         return [each.value for each in verdicts], evidence
 
-    async def delivery(self, lane: Lane, claims: Sequence[Claim], key: str = "") -> Delivery:
+    async def delivery(self, lane: Lane, claims: Sequence[Claim]) -> Delivery:
         """Return what a relay would carry."""
         arriving = isinstance(claims[0], Sent)
         proven_on = self.side(lane.source if arriving else lane.destination)
@@ -98,9 +100,7 @@ class World:
         path = await proven_on.book.path(proven_on.chain, proven_on.spec, known, evidence.at, CLOCK.now_s())
         assert isinstance(path, Accepted), path
         carried = Carried(updates=path.value.updates, proofs=evidence)
-        return Delivery(
-            lane=lane, proven=tuple(proven), evidence=carried, key=key or f"{lane}{claims[0]}{time.time()}"
-        )
+        return Delivery(lane=lane, proven=tuple(proven), evidence=carried, key=f"{lane} {next(self.keys)}")
 
     async def deliver(self, delivery: Delivery) -> Included:
         arriving = isinstance(delivery.proven[0].claim, Sent)
@@ -193,17 +193,22 @@ async def test_packets_are_received_acknowledged_and_settled_with_headers_and_pr
     assert await world.outstanding(lane, answers) == [False] * 3
 
 
-async def test_a_delivery_that_others_made_before_succeeds_and_costs_nothing(world, lane) -> None:
-    seen = await world.transfer(lane, count=1)
+async def test_a_delivery_that_others_made_before_succeeds_without_a_transaction(world, lane) -> None:
+    seen = await world.transfer(lane, number=1)
     sent = [Sent(packet=each.packet) for each in seen]
-    first, second = await world.delivery(lane, sent, "first"), await world.delivery(lane, sent, "second")
-    assert (await world.deliver(first)).fee == 0
+    first, second = await world.delivery(lane, sent), await world.delivery(lane, sent)
+    assert (await world.deliver(first)).succeeded
+    head = (await world.b.chain.status()).head
+    submission = await world.b.chain.submit(second)
+    assert submission.startswith("nothing-left@")
+    assert int(submission.partition("@")[2]) > head.height
     again = await world.deliver(second)
     assert (again.succeeded, again.fee) == (True, 0)
+    assert await world.outstanding(lane, sent) == [False]
 
 
 async def test_packets_past_their_time_are_settled_by_proof_that_they_were_not_received(world, lane) -> None:
-    seen = await world.transfer(lane, count=2, lives_s=2)
+    seen = await world.transfer(lane, number=2, lives_s=2)
     late = [NotReceived(packet=each.packet) for each in seen]
     until_s = max(each.packet.timeout_s for each in seen)
     while (await world.b.chain.status()).finalized_time_s < until_s:
@@ -215,7 +220,7 @@ async def test_packets_past_their_time_are_settled_by_proof_that_they_were_not_r
 
 
 async def test_proofs_of_other_packets_are_refused_with_the_chains_own_reason(world, lane) -> None:
-    seen = await world.transfer(lane, count=2)
+    seen = await world.transfer(lane, number=2)
     good = await world.delivery(lane, [Sent(packet=each.packet) for each in seen])
     swapped = replace(good.evidence.proofs, each=good.evidence.proofs.each[::-1])
     bad = replace(good, evidence=replace(good.evidence, proofs=swapped), key="swapped")
