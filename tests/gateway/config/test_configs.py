@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cosmos import ADAPTER as COSMOS
+from adapters.cosmos.config import EndpointConfig as CosmosEndpoint
 from adapters.evm import ADAPTER as EVM
 from adapters.memory import ADAPTER as MEMORY
 from gateway.config.convert import default_of, written_key
@@ -24,7 +26,7 @@ from gateway.config.schema import (
 )
 from relays.core.lane import Limits
 
-PLUGINS = {"evm": EVM, "memory": MEMORY}
+PLUGINS = {"cosmos": COSMOS, "evm": EVM, "memory": MEMORY}
 CONFIGS = Path(__file__).parents[3] / "configs"
 FILES = sorted(CONFIGS.glob("*.toml"))
 REFERENCE = tomllib.loads((CONFIGS / "reference.toml").read_text())
@@ -58,6 +60,8 @@ SECTIONS = [
     (PeerConfig, REFERENCE["peers"]["beta"]),
     (EVM.config_type, REFERENCE["chains"][0]["config"]),
     (MEMORY.config_type, REFERENCE["chains"][1]["config"]),
+    (COSMOS.config_type, REFERENCE["chains"][2]["config"]),
+    (CosmosEndpoint, REFERENCE["chains"][2]["config"]["endpoints"][0]),
     (Config, REFERENCE),
 ]
 
@@ -73,8 +77,11 @@ ILLUSTRATED = {
     (LaneConfig, "attestors"),
     (ApiConfig, "keys"),
     (ChainConfig, "config"),
+    (COSMOS.config_type, "trust_height"),
+    (COSMOS.config_type, "trust_hash"),
+    (COSMOS.config_type, "trusting_period_s"),
 }
-"""Keys whose default would leave nothing to show."""
+"""Keys whose default would leave nothing to show, or is no choice."""
 
 
 @pytest.mark.parametrize(("kind", "section"), SECTIONS[:-1], ids=lambda value: getattr(value, "__name__", ""))
