@@ -253,3 +253,50 @@ def test_a_directory_of_the_registry_is_imported_and_what_is_no_chain_is_named(t
     assert "expected cosmos, got 'eip155'" in done.stdout
     one = isthmus("ibc", "import", "chain-registry", str(tmp_path / "odd" / "chain.json"))
     assert one.returncode == 2
+
+
+ATTESTED = """
+[[chains]]
+id = "memory:m"
+adapter = "memory"
+[chains.config]
+validators = ["0x8351340909b8051473d5fc078638db66c29d09b8"]
+threshold = 1
+[[lanes]]
+from = {{ chain = "memory:m", client = "attestations-7" }}
+to = {{ chain = "cosmos:chain-a", client = "{client}" }}
+threshold = 1
+attestors = [{{ name = "alpha", address = "0x8351340909b8051473d5fc078638db66c29d09b8" }}]
+unsafe = true
+[[lanes]]
+from = {{ chain = "cosmos:chain-a", client = "{client}" }}
+to = {{ chain = "memory:m", client = "attestations-7" }}
+threshold = 1
+attestors = [{{ name = "alpha", address = "0x8360005953efe3ec4b09cf12dba4440dee5a190b" }}]
+unsafe = true
+"""
+
+
+def attested(place, client, code):
+    text = (place / "gateway.toml").read_text() + ATTESTED.format(client=client)
+    (place / "attested.toml").write_text(text)
+    done = isthmus(
+        "ibc",
+        "create",
+        "attested",
+        "A",
+        client,
+        ISTHMUS_CONFIG=str(place / "attested.toml"),
+        ISTHMUS_PASSWORD=PASSWORD,
+    )
+    assert done.returncode == code, f"{done.returncode}: {done.stdout}\n{done.stderr}"
+    return done
+
+
+def test_an_attested_client_gets_the_name_that_its_lane_says_or_none_is_made(place, ibc, channel):
+    refused = attested(place, "attestations-99", 1).stderr
+    name = refused.split("would call it ")[1].split(":")[0]
+    assert name not in ibc("clients", "A", "--json").stdout
+    assert attested(place, name, 0).stdout.strip() == name
+    assert name in ibc("clients", "A", "--json").stdout
+    assert name not in attested(place, name, 1).stderr.split("would call it ")[1]
