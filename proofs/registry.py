@@ -84,3 +84,20 @@ def assume(
     target = untrusted_update.target
     start = replace(params, anchor_height=target.height, anchor_hash=target.hash)
     return advance(None, untrusted_update, start, now_s)
+
+
+def misbehaviour(
+    trusted: TrustedState,
+    first: UntrustedUpdate,
+    second: UntrustedUpdate,
+    params: LightClientParams,
+    now_s: float,
+) -> Verdict[tendermint.Misbehaviour]:
+    """Judge whether two updates above a trusted block prove that validators lied: `Accepted` means they did.
+
+    Of families whose headers light clients of other chains take; of any other, it is rejected.
+    """
+    if not isinstance(params, tendermint.TendermintParams):
+        detail = f"light client: expected one that knows misbehaviour, got {type(params).__name__}"
+        return Rejected(reason=Reason.WRONG_CHAIN, detail=detail)
+    return tendermint.judge(trusted, first, second, params, now_s)

@@ -22,7 +22,7 @@ from proofs.types import (
     UntrustedProofs,
     UntrustedUpdate,
 )
-from proofs.verdict import Accepted, Reason, Rejected
+from proofs.verdict import Accepted
 from relays.runtime.heads import ChainLink
 
 _KEPT_PROOFS = 20_000
@@ -105,7 +105,7 @@ class Carrier:
         """Return what leads the hosted client to block `at`; nothing when it knows that block."""
         known = self._heights.setdefault((host.acting.chain.chain_id, host.client), [])
         if at.height not in known:
-            view = await host.acting.chain.client(host.client, host.acting.head())
+            view = await read_client(host, now_s)
             check_alive(view, host.client, now_s)
             _note(known, view.latest_height)
         below = [height for height in known if height <= at.height]
@@ -129,26 +129,46 @@ async def updates_between(
 ) -> tuple[UntrustedUpdate, ...]:
     """Return the updates that bring a client from block `first`, which it trusts, to block `at`.
 
-    Raises `ClientLost` when no sequence of headers does, and what the adapter raises.
+    That the client is lost follows from its own state alone, never from the blocks that an endpoint shows.
+    Raises `MalformedReply` when these blocks do not lead there, and what the adapter raises.
     """
     proving = host.proving
     path = await proving.trust.path(proving.chain, proving.spec, await proving.chain.block(first), at, now_s)
-    match path:
-        case Accepted(value=found):
-            return found.updates
-        case Rejected(reason=Reason.EXPIRED, detail=detail):
-            raise ClientLost(f"client {host.client}: {detail}")
-        case _:
-            raise MalformedReply(f"client {host.client}: no way from block {first} to {at.height}: {path}")
+    if not isinstance(path, Accepted):
+        raise MalformedReply(f"client {host.client}: no way from block {first} to {at.height}: {path}")
+    return path.value.updates
+
+
+async def read_client(host: Host, now_s: float) -> ClientView:
+    """Return the hosted client as its chain holds it now.
+
+    That it is lost or closed stops lanes, so that counts only in a block that our light client accepts.
+    Raises `MalformedReply` when it does not accept it, and what the adapter raises.
+    """
+    acting, head = host.acting, host.acting.head()
+    view = await acting.chain.client(host.client, head)
+    if view.closed or why_lost(view, now_s):
+        verdict = await acting.trust.advance_to(acting.chain, acting.spec, head, now_s)
+        if not isinstance(verdict, Accepted):
+            told = f"client {host.client}: said to be {why_lost(view, now_s) or 'closed'} at {head.height}"
+            raise MalformedReply(f"{told}, a block that is not trusted: {verdict}")
+    return view
 
 
 def check_alive(view: ClientView, client: ClientId, now_s: float) -> None:
     """Raise `ClientLost` when the client is frozen or expired."""
+    lost = why_lost(view, now_s)
+    if lost:
+        raise ClientLost(f"client {client}: expected one that is active, got {lost}")
+
+
+def why_lost(view: ClientView, now_s: float) -> str:
+    """Return what makes the client useless for good, empty when it is alive."""
     if view.frozen:
-        raise ClientLost(f"client {client}: expected one that is active, got a frozen one")
+        return "a frozen one"
     if view.trusting_period_s and now_s >= view.latest_time_s + view.trusting_period_s:
-        since_s = int(now_s - view.latest_time_s - view.trusting_period_s)
-        raise ClientLost(f"client {client}: expected one that is active, got one expired for {since_s} s")
+        return f"one expired for {int(now_s - view.latest_time_s - view.trusting_period_s)} s"
+    return ""
 
 
 def host_of(lane: Lane, source: ChainLink, destination: ChainLink, claim: Claim) -> Host:

@@ -9,7 +9,7 @@ Implements: ICS-2 (client update, misbehaviour), as a relayer does both.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -25,10 +25,11 @@ from adapters.api import (
     SeenClientUpdate,
     SubmissionId,
 )
-from adapters.errors import AdapterError
-from proofs.types import BlockRef, ChainId, ClientId, Height, Lane
+from adapters.errors import AdapterError, Pruned
+from proofs.registry import misbehaviour
+from proofs.types import BlockRef, ChainId, ClientId, Height, Lane, UntrustedUpdate
 from proofs.verdict import Accepted
-from relays.runtime.carry import ClientLost, Host, check_alive, updates_between
+from relays.runtime.carry import ClientLost, Host, check_alive, read_client, updates_between
 
 _log = structlog.get_logger("relays.clients")
 
@@ -145,13 +146,13 @@ class ClientKeeper:
 
     async def _round(self) -> None:
         acting, head = self._host.acting.chain, self._host.acting.head()
-        self._view = view = await acting.client(self._host.client, head)
+        self._view = view = await read_client(self._host, self._clock.now_s())
         if view.closed:
             self._closed(head.height)
         check_alive(view, self._host.client, self._clock.now_s())
+        await self._refresh(view)
         if isinstance(acting, ClientWatcher):
             await self._watch(acting, head)
-        await self._refresh(view)
 
     async def _refresh(self, view: ClientView) -> None:
         """Give the client a header when it is time, and see that it took the last one."""
@@ -194,30 +195,53 @@ class ClientKeeper:
         if head.height - first >= _SCAN_BLOCKS:
             last = await self._host.acting.chain.block(Height(first + _SCAN_BLOCKS - 1))
         seen = [*self._unsure, *await watcher.client_updates(self._host.client, first, last)]
-        self._read_up_to, self._unsure = last.height, []
-        for one in seen:
-            await self._compare(one)
+        unsure = [one for one in seen if not await self._compare(one)]
+        self._read_up_to, self._unsure = last.height, unsure[-_MAX_UNSURE:]
 
-    async def _compare(self, seen: SeenClientUpdate) -> None:
-        """Report a fork when our own light client stands behind another block than the client was given."""
+    async def _compare(self, seen: SeenClientUpdate) -> bool:
+        """Report a fork when validators stand behind our block and behind the one that the client was given.
+
+        Returns whether that could be decided: not for a header above everything that we have seen.
+        """
         proving, now_s = self._host.proving, self._clock.now_s()
-        given = seen.untrusted_update.target
-        if proving.trust.at(given) is not None:
-            return
-        if given.height > proving.head().height:
-            self._unsure = [*self._unsure, seen][-_MAX_UNSURE:]
-            return
-        own = await proving.chain.block(given.height)
-        if own == given:
-            return
-        verdict = await proving.trust.advance_to(proving.chain, proving.spec, own, now_s)
-        if not isinstance(verdict, Accepted):
-            return
-        _log.critical("client.fork", client=self._host.client, given=given, own=own)
+        target = seen.untrusted_update.target
+        given = replace(seen.untrusted_update, target=replace(target, chain=proving.chain.chain_id))
+        if proving.trust.at(given.target) is not None:
+            return True
+        if target.height > proving.head().height:
+            return False
+        try:
+            own = await proving.chain.block(target.height)
+            if own == given.target or not await self._is_fork(seen.trusted_height, own, given):
+                return True
+        except Pruned as error:
+            self._note(f"not compared: {error}")
+            return True
+        _log.critical("client.fork", client=self._host.client, given=given.target, own=own)
+        self._lost(f"fork: {own.chain} {own.height}: expected {own.hash.hex()}, got {target.hash.hex()}")
         updates = await updates_between(self._host, seen.trusted_height, own, now_s)
         evidence = Carried(updates=updates, proofs=None, conflict=seen.untrusted_update)
-        await self._submit(evidence, f"misbehaviour at {given.height}")
-        self._lost(f"fork: {given.chain} {given.height}: expected {own.hash.hex()}, got {given.hash.hex()}")
+        await self._submit(evidence, f"misbehaviour at {target.height}")
+        return True
+
+    async def _is_fork(self, trusted_height: Height, own: BlockRef, given: UntrustedUpdate) -> bool:
+        """Say whether our light client trusts `own`, and its validators have signed the other header, too.
+
+        Whoever merely serves the host chain can name any header, and stops nothing with it.
+        """
+        proving, now_s = self._host.proving, self._clock.now_s()
+        verdict = await proving.trust.advance_to(proving.chain, proving.spec, own, now_s)
+        if not isinstance(verdict, Accepted):
+            return False
+        start = await proving.chain.block(trusted_height)
+        trusted = await proving.trust.advance_to(proving.chain, proving.spec, start, now_s)
+        if not isinstance(trusted, Accepted):
+            return False
+        ours = await proving.chain.update(own)
+        fork = misbehaviour(trusted.value, ours, given, proving.spec.params, now_s)
+        if not isinstance(fork, Accepted):
+            _log.warning("client.false_header", client=self._host.client, given=given.target, verdict=fork)
+        return isinstance(fork, Accepted)
 
     def _note(self, detail: str) -> None:
         if detail != self._detail:

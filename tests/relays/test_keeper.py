@@ -15,17 +15,30 @@ from adapters.api import (
     SeenClientUpdate,
     SubmissionId,
 )
+from adapters.errors import TransportError
 from proofs.types import Assurance, BlockRef, ChainId, ClientId, Height, Lane, UntrustedUpdate
 from relays.runtime.carry import Host
 from relays.runtime.heads import ChainLink
 from relays.runtime.keeper import ClientKeeper, ClientMode
 from tests.support.clocks import ManualClock
-from tests.support.cosmos_blocks import CHAIN, INTERVAL_S, START_S, Made, forged, grow, params_of, seats
+from tests.support.cosmos_blocks import (
+    CHAIN,
+    INTERVAL_S,
+    START_S,
+    Made,
+    forged,
+    grow,
+    header_of,
+    params_of,
+    seats,
+    signed,
+)
 
 HOST = ChainId("cosmos:host-1")
 CLIENT = ClientId("07-tendermint-0")
 PERIOD_S = 300
 BLOCKS = grow([seats(1, 2, 3, 4)] * 100)
+HOST_BLOCKS = grow([seats(5, 6, 7, 8)] * 30, first=500, chain=HOST, chain_id="host-1")
 LANE = Lane(
     source=CHAIN, source_client=ClientId("07-tendermint-9"), destination=HOST, destination_client=CLIENT
 )
@@ -37,7 +50,7 @@ class Followed:
 
     chain_id: ChainId = CHAIN
     head: int = 10
-    instead: dict[BlockRef, UntrustedUpdate] = field(default_factory=dict)
+    lies: dict[int, Made] = field(default_factory=dict)
 
     async def connect(self) -> None:
         pass
@@ -49,10 +62,10 @@ class Followed:
         )
 
     async def block(self, height: Height) -> BlockRef:
-        return BLOCKS[height].ref
+        return self.lies.get(height, BLOCKS[height]).ref
 
     async def update(self, target: BlockRef) -> UntrustedUpdate:
-        return BLOCKS[target.height].update
+        return self.lies.get(target.height, BLOCKS[target.height]).update
 
 
 @dataclass
@@ -64,6 +77,7 @@ class Hosting(ClientWatcher):
     trusted: int = 10
     frozen: bool = False
     closed: bool = False
+    blocks: dict[int, Made] = field(default_factory=lambda: dict(HOST_BLOCKS))
     given: list[SeenClientUpdate] = field(default_factory=list)
     delivered: list[Delivery] = field(default_factory=list)
 
@@ -75,7 +89,10 @@ class Hosting(ClientWatcher):
         return ChainStatus(head=ref, finalized=ref, finalized_time_s=START_S, observed_at_s=START_S)
 
     async def block(self, height: Height) -> BlockRef:
-        return BlockRef(chain=HOST, height=height, hash=bytes([1]) * 32)
+        return self.blocks[height].ref
+
+    async def update(self, target: BlockRef) -> UntrustedUpdate:
+        return self.blocks[target.height].update
 
     async def client(self, client: ClientId, at: BlockRef) -> ClientView:
         return ClientView(
@@ -118,8 +135,9 @@ class Yard:
             assurance=Assurance.CONSENSUS,
             anchor=BLOCKS[1].ref,
         )
-        unjudged = replace(spec, anchor=None)
-        self.acting = ChainLink(self.hosting, unjudged, self.clock)
+        anchor = HOST_BLOCKS[500]
+        hosting = replace(spec, params=params_of(anchor, max_clock_drift_s=10**6), anchor=anchor.ref)
+        self.acting = ChainLink(self.hosting, hosting, self.clock)
         self.proving = ChainLink(self.followed, spec, self.clock)
         self.lost: list[str] = []
         self.closed: list[int] = []
@@ -219,3 +237,65 @@ async def test_a_closed_end_is_told_at_every_look_for_a_lane_may_begin_late() ->
     await yard.look(at=12)
     await yard.look(at=13)
     assert yard.closed == [502, 503]
+
+
+def lie_about_the_host(yard: Yard) -> None:
+    """From now on, the host chain's blocks are those of strangers."""
+    lies = grow([seats(91, 92, 93)] * 30, first=500, chain=HOST, chain_id="host-1")
+    yard.hosting.blocks = lies | {500: HOST_BLOCKS[500]}
+
+
+async def test_a_client_that_is_frozen_or_closed_only_in_a_false_block_stops_no_lane() -> None:
+    for lie in ({"frozen": True}, {"closed": True}):
+        yard = Yard()
+        lie_about_the_host(yard)
+        yard.hosting.__dict__.update(lie)
+        await yard.look(at=11)
+        assert (yard.lost, yard.closed) == ([], [])
+        assert "not trusted" in yard.keeper.health().detail
+
+
+async def test_a_header_that_no_validator_signed_is_no_fork() -> None:
+    yard = Yard()
+    strangers = grow([seats(91, 92, 93, 94)] * 20)
+    unsigned = replace(forged(BLOCKS[12], app_hash=b"x" * 32), block=BLOCKS[12].block)
+    stolen = replace(BLOCKS[12].update, target=forged(BLOCKS[12], app_hash=b"x" * 32).ref)
+    for update in (strangers[12].update, unsigned.update, stolen):
+        seen = SeenClientUpdate(
+            untrusted_update=update,
+            trusted_height=Height(10),
+            height=Height(yard.hosting.height + 1),
+            transaction="t",
+        )
+        yard.hosting.given.append(seen)
+        await yard.look(at=13)
+    assert (yard.lost, yard.hosting.delivered) == ([], [])
+    assert await yard.look(at=14) is ClientMode.ACTIVE
+
+
+async def test_lanes_stop_at_a_fork_before_it_is_reported_and_the_report_is_tried_again() -> None:
+    yard = Yard()
+    submit, refused = yard.hosting.submit, []
+
+    async def refuse(delivery: Delivery) -> SubmissionId:
+        refused.append(delivery)
+        raise TransportError("not now")
+
+    yard.hosting.submit = refuse
+    yard.hosting.given.append(given(forged(BLOCKS[12], app_hash=b"x" * 32), host_height=501))
+    await yard.look(at=13)
+    assert len(refused) == 1
+    assert "fork" in yard.lost[0]
+    yard.hosting.submit = submit
+    await yard.look(at=14)
+    assert yard.hosting.delivered[0].evidence.conflict is not None
+
+
+async def test_false_old_blocks_of_the_followed_chain_do_not_make_the_client_a_lost_one() -> None:
+    yard = Yard()
+    header = replace(header_of(10, seats(91), seats(92)), time_ns=START_S * 10**9 - 10**15)
+    old = signed(header, seats(91), seats(92))
+    yard.followed.lies[10] = old
+    await yard.look(at=10 + PERIOD_S // INTERVAL_S // 2 + 1)
+    assert yard.lost == []
+    assert "no way" in yard.keeper.health().detail
