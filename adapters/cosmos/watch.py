@@ -1,14 +1,16 @@
 """Ability `client-updates`: the headers that somebody gave to a light client of this chain.
 
 Events name the client and no header, so the header is taken from the transaction. It says what a relay claims
-that the other chain is: compare it with that chain's own block.
+that the other chain is: compare it with that chain's own block. Headers are found in messages and in what one
+account does for another (authz); not in what proposals, contracts or packets carry out.
 
-Implements: `MsgUpdateClient` of ICS-2 with a header of ICS-7.
+Implements: `MsgUpdateClient` of ICS-2 with a header of ICS-7, `MsgExec` of the Cosmos SDK.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError
 
 from adapters.api import SeenClientUpdate
@@ -16,6 +18,7 @@ from adapters.cosmos.channels import Ends
 from adapters.cosmos.endpoints import Endpoints
 from adapters.cosmos.events import updated_in
 from adapters.cosmos.history import History, store_probe, transaction_name, transactions
+from adapters.cosmos.pb.cosmos.authz.v1beta1 import tx_pb2 as authz_tx
 from adapters.cosmos.pb.cosmos.tx.v1beta1 import tx_pb2
 from adapters.cosmos.pb.ibc.core.client.v1 import tx_pb2 as client_tx
 from adapters.cosmos.rpc import CometClient
@@ -27,6 +30,8 @@ from proofs.types import BlockRef, ChainId, ClientId, Height, UntrustedUpdate
 from proofs.verdict import Refusal
 
 _UPDATE = "/ibc.core.client.v1.MsgUpdateClient"
+_EXEC = "/cosmos.authz.v1beta1.MsgExec"
+_MAX_DEPTH = 8
 _HEADER = "/ibc.lightclients.tendermint.v1.Header"
 
 
@@ -72,7 +77,7 @@ def updates_in(raw: bytes, client: ClientId) -> Iterator[tuple[UntrustedUpdate, 
         body = tx_pb2.TxBody.FromString(tx_pb2.TxRaw.FromString(raw).body_bytes)
         messages = [
             client_tx.MsgUpdateClient.FromString(each.value)
-            for each in body.messages
+            for each in _opened(body.messages, _MAX_DEPTH)
             if each.type_url == _UPDATE
         ]
         headers = [
@@ -86,6 +91,15 @@ def updates_in(raw: bytes, client: ClientId) -> Iterator[tuple[UntrustedUpdate, 
         update = _update(header)
         if update is not None:
             yield update, Height(header.trusted_height.revision_height)
+
+
+def _opened(messages: Iterable[Any], depth: int) -> Iterator[Any]:
+    """Yield messages, and in place of those that hold others, the others."""
+    for message in messages:
+        if message.type_url == _EXEC and depth:
+            yield from _opened(authz_tx.MsgExec.FromString(message.value).msgs, depth - 1)
+        else:
+            yield message
 
 
 def _update(header: tendermint_pb2.Header) -> UntrustedUpdate | None:

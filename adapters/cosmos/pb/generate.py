@@ -51,6 +51,7 @@ PROOFS = (
 
 ADAPTER = (
     "cosmos/auth/v1beta1/query",
+    "cosmos/authz/v1beta1/tx",
     "cosmos/bank/v1beta1/query",
     "cosmos/bank/v1beta1/tx",
     "cosmos/base/tendermint/v1beta1/query",
