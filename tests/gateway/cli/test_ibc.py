@@ -257,20 +257,23 @@ def test_a_directory_of_the_registry_is_imported_and_what_is_no_chain_is_named(t
 
 ATTESTED = """
 [[chains]]
-id = "memory:m"
+id = "memory:a"
 adapter = "memory"
 [chains.config]
-validators = ["0x8351340909b8051473d5fc078638db66c29d09b8"]
-threshold = 1
+threshold = 3
+validators = [
+  "0xcfc629e1d190895e8b530d5f8c15aec226819b05", "0x94eb9324e02dae9830b7b88dd5bfe213612596c7",
+  "0x8748f21c63b906410bc5bf6bfc28457e87d79568", "0xa48d3cf0bbd6da93f651e65673d960b765dbd248",
+]
 [[lanes]]
-from = {{ chain = "memory:m", client = "attestations-7" }}
+from = {{ chain = "memory:a", client = "attestations-7" }}
 to = {{ chain = "cosmos:chain-a", client = "{client}" }}
 threshold = 1
 attestors = [{{ name = "alpha", address = "0x8351340909b8051473d5fc078638db66c29d09b8" }}]
 unsafe = true
 [[lanes]]
 from = {{ chain = "cosmos:chain-a", client = "{client}" }}
-to = {{ chain = "memory:m", client = "attestations-7" }}
+to = {{ chain = "memory:a", client = "attestations-7" }}
 threshold = 1
 attestors = [{{ name = "alpha", address = "0x8360005953efe3ec4b09cf12dba4440dee5a190b" }}]
 unsafe = true
