@@ -20,7 +20,7 @@ from adapters.cosmos.state import State
 from adapters.errors import Refused
 from proofs.codec import channel_key
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
-from proofs.types import BlockRef, ClientId
+from proofs.types import BlockRef, ClientId, Packet
 
 _CHANNEL = re.compile(r"channel-(?:0|[1-9][0-9]{0,19})")
 _CHANNELS = "/ibc.core.channel.v1.Query/Channels"
@@ -53,6 +53,18 @@ class End:
         if self.port:
             return f"nextSequenceSend/ports/{self.port}/channels/{self.name}".encode()
         return f"nextSequenceSend/{self.name}".encode()
+
+    def sends(self, packet: Packet) -> bool:
+        """Return whether a packet that leaves here says of both ends what they are.
+
+        The commitment of a channel's packet binds neither ports nor order; that of IBC v2 binds all it has.
+        """
+        if packet.channel is None:
+            return not self.port
+        ports = packet.payloads[0].source_port, packet.payloads[0].destination_port
+        ends = packet.source_client, packet.destination_client
+        proven = (self.port, self.counterparty_port), (self.name, self.counterparty), self.ordered
+        return (ports, ends, packet.channel.ordered) == proven
 
 
 @dataclass(slots=True, kw_only=True)

@@ -73,6 +73,7 @@ class Source:
             blocks = await self.history.events(endpoint, _executed(first, last), probe)
             found = [(height, each) for height, events in blocks for each in sent_in(events, end.name)]
             _check_complete(endpoint.name, lane, [each for _, each in found], before, after)
+            _check_ends(endpoint.name, end, [each for _, each in found])
             named = await names(endpoint, _places(found))
             return [
                 SeenPacket(
@@ -221,6 +222,13 @@ def _check_complete(
         raise MalformedReply(
             f"endpoint {endpoint}: packets of {lane}: expected {start} to {after - 1}, got {shown}"
         )
+
+
+def _check_ends(endpoint: str, end: End, found: Sequence[SentEvent]) -> None:
+    """Check that packets have the ends that are proven. Raises `MalformedReply`: events prove nothing."""
+    for each in found:
+        if not end.sends(each.packet):
+            raise MalformedReply(f"endpoint {endpoint}: expected a packet of {end}, got {each.packet}"[:2000])
 
 
 def _keys(claim: Claim) -> tuple[bytes, ...]:
