@@ -57,6 +57,10 @@ from proofs.types import (
 from proofs.types import Sequence as PacketSequence
 
 
+_MAX_ANSWER_BYTES = 128 * 1024 * 1024
+"""What happened in one full block, written as JSON, is several times the block."""
+
+
 def build(chain_id: ChainId, config: CosmosConfig, resources: Resources) -> "CosmosChain":
     """Return the chain. No I/O."""
     return CosmosChain(chain_id, config, resources)
@@ -159,7 +163,9 @@ class CosmosChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender, Cl
 
 def open_endpoints(chain_id: ChainId, config: CosmosConfig, resources: Resources) -> Endpoints:
     """Return the configured endpoints, not yet connected."""
-    limits = RpcLimits(timeout_s=config.request_timeout_s, batch=config.batch_calls)
+    limits = RpcLimits(
+        timeout_s=config.request_timeout_s, max_body_bytes=_MAX_ANSWER_BYTES, batch=config.batch_calls
+    )
     return Endpoints(
         native_id=native_id(chain_id, config),
         clients=[CometClient(endpoint.name, endpoint.rpc_url, limits) for endpoint in config.endpoints],
