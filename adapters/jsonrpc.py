@@ -135,7 +135,7 @@ class JsonRpcClient:
         self.requests += 1
         async with self._open_session().post(self._url, data=body, allow_redirects=False) as response:
             if response.status == 200:
-                return await self._read(response)
+                return await self._read(response, calls)
             raise self._status_error(response, calls)
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -149,11 +149,14 @@ class JsonRpcClient:
             )
         return self._session
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, calls: int) -> bytes:
+        """Return the body. What is too long for many answers may do for fewer: anybody can fill a block."""
         cap = self._limits.max_body_bytes
         chunks, size = [], 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
+            if size > cap and calls > 1:
+                raise _BatchRefused
             if size > cap:
                 raise MalformedReply(f"endpoint {self.name}: expected at most {cap} bytes, got more")
             chunks.append(chunk)

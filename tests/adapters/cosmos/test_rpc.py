@@ -98,6 +98,15 @@ async def test_a_validator_set_that_is_not_whole_is_no_answer(spoil):
             await it.client.validators([7])
 
 
+async def test_blocks_so_full_that_many_are_too_much_for_one_answer_are_read_one_by_one():
+    full = {"txs_results": None, "finalize_block_events": [{"type": "x" * 3000}]}
+    limits = RpcLimits(timeout_s=2, batch=8, max_body_bytes=10_000)
+    async with Asking(limits, block_results=lambda each, _: {"height": each["height"], **full}) as it:
+        found = await it.client.results(range(1, 9))
+        assert [each.height for each in found] == list(range(1, 9))
+        assert it.endpoint.sizes == [8, 4, 2, 2, 2, 2]
+
+
 async def test_a_set_whose_total_changes_between_pages_is_no_answer():
     def shrinking(parameters, _):
         return pages(150 if parameters["page"] == "1" else 149)(parameters, None)
