@@ -39,7 +39,7 @@ from proofs.types import (
     UntrustedProofs,
     UntrustedUpdate,
 )
-from proofs.verdict import Refusal
+from proofs.verdict import Reason, Refusal
 
 _FORMAT = "ics23"
 _MAX_COUNTERS = 10_000
@@ -191,11 +191,17 @@ class Source:
 
 
 def _check_votes(endpoint: CometClient, update: UntrustedUpdate, native_id: str) -> None:
-    """Check that a block's validators signed it. Raises `Hostile`: its header names them, and none other."""
+    """Check that a block's validators signed it: its header names them, and none other.
+
+    Raises `Hostile` when too few voted, and `MalformedReply` for a vote that is not valid here: that is no
+    proof of a lie, since a validator can make one on purpose that the chain's own nodes take and serve.
+    """
     try:
         check_vouched(decode_light_block(update.header), native_id)
     except Refusal as refusal:
         told = f"endpoint {endpoint.name}: block {update.target.height}: {refusal}"
+        if refusal.reason is Reason.BAD_SIGNATURE:
+            raise MalformedReply(told) from refusal
         raise Hostile(Lie.FORGED_HEADER, told) from refusal
 
 
