@@ -263,8 +263,9 @@ def read(reply: Reply, kind: type[T], what: str) -> T:
     """Return the reply decoded as `kind`. Raises `MalformedReply` for errors and for other shapes."""
     if isinstance(reply, ErrorObject):
         raise MalformedReply(f"{what}: expected a result, got error {reply.code}: {said(reply)}")
+    hashable: Any = kind
     try:
-        found: T = _decoder(kind).decode(reply)  # type: ignore[arg-type]
+        found: T = _decoder(hashable).decode(reply)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise MalformedReply(f"{what}: {error}") from error
     return found

@@ -5,7 +5,7 @@ Implements: cosmos.base.query.v1beta1 (PageRequest, PageResponse).
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -32,6 +32,12 @@ class Listed(Generic[T]):
     """There are others beyond the cap."""
 
 
+class _Paged(Protocol):
+    """What every answer to a paged query has."""
+
+    pagination: pagination_pb2.PageResponse
+
+
 async def listed(
     host: Host,
     method: str,
@@ -48,7 +54,7 @@ async def listed(
         page = pagination_pb2.PageRequest(key=key, limit=min(PAGE, cap - len(found)))
         reply = await host.ask(method, request(page), answer, at)
         found.extend(entries(reply))
-        following: bytes = reply.pagination.next_key  # type: ignore[attr-defined]
+        following = cast("_Paged", reply).pagination.next_key
         if not following or following == key:
             return Listed(entries=tuple(found[:cap]), more=False)
         key = following
