@@ -1,7 +1,7 @@
 """Latency at light load on the IBC row: one by one, from the block that sends to the one that receives.
 
 Blocks are seen as the nodes tell of them, on one clock. The floor is what the chains alone impose: the header
-after the one that sends must exist (only it proves the packet), then a block of the other chain must begin and
+after the one that sends must exist (it proves the packet), then a block of the other chain must begin and
 end. Both chains' blocks take unlike times, so that a run sees all phases, not the one it began with.
 """
 

@@ -92,7 +92,7 @@ class Rly:
     accounts: Sequence[str] = (PAYER,)
     timeout_s: int = 120
     """Of its RPC client. The default of 20 s gives up on transactions of thousands of messages."""
-    loop_ms: int = 20
+    loop_ms: int = 200
     """How often it looks for blocks; the default is a second."""
     flush: int = 1000
 
@@ -151,7 +151,7 @@ class Hermes:
     accounts: Sequence[str] = (PAYER,)
     messages: int = 25
     """In one transaction."""
-    events: str = "mode = 'pull', interval = '200ms', max_retries = 4"
+    events: str = "mode = 'push', url = 'ws://127.0.0.1:{port}/websocket', batch_delay = '0ms'"
 
     def prepare(self, world: IbcWorld, folder: Path) -> str:
         """Make the channel with `create channel`."""

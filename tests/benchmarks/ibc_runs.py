@@ -10,10 +10,12 @@ from pathlib import Path
 from tests.benchmarks.ibc_chains import BLOCK_S, A, B, IbcWorld
 from tests.benchmarks.ibc_counts import Counts
 from tests.benchmarks.ibc_peers import Contender, running
-from tests.benchmarks.lab import cpu_s
+from tests.benchmarks.lab import cpu_s, until
 
 POLL_S = 0.05
 _TAIL = 3000
+_RECOVERY_S = 180
+"""How long a node may still work for a relayer that is gone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +99,7 @@ def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
         ):
             received_s = _wait(world, channel, packets, begin_s + limit_s)
             seconds = time.monotonic() - begin_s
+        until("answers of nodes that were busy", lambda: _answers(world), _RECOVERY_S)
         spent.transactions = world.transactions(first)
         return Cleared(
             packets=packets,
@@ -109,14 +112,22 @@ def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
         )
 
 
+def _answers(world: IbcWorld) -> bool:
+    try:
+        return bool(world.heights())
+    except TimeoutError:
+        return False
+
+
 def _wait(world: IbcWorld, channel: str, packets: int, limit_s: float) -> float | None:
     """Return when all were received, after all were acknowledged or when the time is over."""
     received_s = None
     while time.monotonic() < limit_s:
         with suppress(TimeoutError):  # a relayer can keep a node so busy that it answers nobody
+            pending = world.chains[A].unacknowledged(channel, exactly=False)
             if received_s is None and world.chains[B].received(channel) == packets:
                 received_s = time.monotonic()
-            if received_s is not None and not world.chains[A].unacknowledged(channel, exactly=False):
+            if received_s is not None and not pending:
                 break
         time.sleep(POLL_S)
     return received_s

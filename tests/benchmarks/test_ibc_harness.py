@@ -185,7 +185,7 @@ def test_the_goal_is_judged_against_the_faster_peer_of_each_kind():
 def test_the_table_says_who_did_not_finish_and_the_notes_who_is_missing():
     half = runs("half", 240, 0.1, 9000, acknowledged=0.5)
     assert "not in 240 (5,000 received, 2,500 acknowledged)" in table([half])
-    made = row(runs("ours", 10, 0.019, 250), [half], ["Hermes 1.10.5"], 5.0, [])
+    made = row(runs("ours", 10, 0.019, 250), [half], ["Hermes 1.10.5 (not built here)"], 5.0, [])
     assert made.peer_figure == pytest.approx(2500 / 240)
     assert made.notes[-2] == "Missing: Hermes 1.10.5 (not built here)."
 
