@@ -1,6 +1,6 @@
-"""A local network for tests: two anvil nodes and three gateways as processes, to be killed and started again.
+"""A local network for tests: real nodes and three gateways as processes, to be killed and started again.
 
-What is counted is counted from the chains' own state (`gateway.demo.evm_stage`), never from a gateway's word.
+What is counted is counted from the chains' own state (`gateway.demo.books`), never from a gateway's word.
 """
 
 import asyncio
@@ -10,28 +10,31 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from adapters.evm.devnode import DEV_KEYS
 from gateway.cli.client import request
-from gateway.demo.evm_stage import EvmStage, open_stage
+from gateway.demo import cosmos_stage, evm_stage
 from gateway.demo.ledger import Count
-from gateway.dev import evm, processes
+from gateway.demo.stage import Stage
+from gateway.dev import cosmos, evm, place, processes
 from gateway.dev.ready import until_ready
 from gateway.keys.signer import LocalSigner
 from proofs.types import ChainId, Lane
 from tests.support.anvil import anvil_binary
+from tests.support.simd import simd_binary
 
 PATIENCE_S = 120.0
+_ENDS = ("source", "source_client", "destination", "destination_client")
 
 
 class Network:
     """The running network, and what may be done to it."""
 
     def __init__(
-        self, directory: Path, stage: EvmStage, nodes: Sequence[str], started: Mapping[str, processes.Started]
+        self, directory: Path, stage: Stage, nodes: Sequence[str], started: Mapping[str, processes.Started]
     ) -> None:
         self.directory = directory
         self._nodes = tuple(nodes)
@@ -45,11 +48,7 @@ class Network:
         self.lane_ids = {lane: self._id_of(lane, views) for lane in self.stage.lanes}
 
     def _id_of(self, lane: Lane, views: list[dict[str, Any]]) -> str:
-        (found,) = [
-            view["id"]
-            for view in views
-            if (view["source"], view["destination"]) == (lane.source, lane.destination)
-        ]
+        (found,) = [view["id"] for view in views if lane == Lane(**{end: view[end] for end in _ENDS})]
         return found
 
     async def ask(self, gateway: str, method: str, path: str, body: Any = None) -> Any:
@@ -58,19 +57,13 @@ class Network:
 
     async def send(self, lane: Lane, count: int, *, lifetime_s: int = 3600) -> list[str]:
         """Send messages from the lane's source through its sender gateway; return their ids."""
-        recipient = self.stage.parties[lane.destination].application
         access = self.stage.parties[lane.source].sender
         first = self.messages.get(lane, 0)
         sent: list[str] = []
         for start in range(first, first + count, 100):
             timeout_s = int(time.time()) + lifetime_s
             items = [
-                {
-                    "kind": "message",
-                    "recipient": recipient,
-                    "payload": f"0x{number:08x}",
-                    "timeout_s": timeout_s,
-                }
+                {**self.stage.message(lane, number), "timeout_s": timeout_s}
                 for number in range(start, min(start + 100, first + count))
             ]
             body = {"lane": self.lane_ids[lane], "items": items}
@@ -167,15 +160,31 @@ class Network:
 
 @asynccontextmanager
 async def network(directory: Path) -> AsyncIterator[Network]:
-    """Yield a fresh network; end all of its processes afterwards."""
+    """Yield a fresh network of two EVM chains; end all of its processes afterwards."""
     started = await evm.up(directory, anvil_binary(), lambda sentence: None)
     accounts = {
         ChainId(chain): "0x" + LocalSigner(bytes.fromhex(key)).address.hex()
         for chain, key in zip(started.nodes, DEV_KEYS, strict=False)
     }
+    async with _watched(directory, started, evm_stage.open_stage(started, accounts)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def cosmos_network(directory: Path) -> AsyncIterator[Network]:
+    """Yield a fresh network of an EVM chain and two Cosmos chains; end all of its processes afterwards."""
+    started = await cosmos.up(directory, anvil_binary(), simd_binary(), lambda sentence: None)
+    async with _watched(directory, started, cosmos_stage.open_stage(started)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _watched(
+    directory: Path, started: place.Network, ground: AbstractAsyncContextManager[Stage]
+) -> AsyncIterator[Network]:
     running = {process.name: process for process in started.processes}
     try:
-        async with open_stage(started, accounts) as stage:
+        async with ground as stage:
             made = Network(directory, stage, list(started.nodes.values()), running)
             running = made.processes
             await made.learn_lanes()
