@@ -79,26 +79,13 @@ class History:
     ) -> list[tuple[int, tuple[Happened, ...]]]:
         known = {height: self._known.get((endpoint.name, height)) for height in heights}
         missing = [height for height, events in known.items() if events is None]
-        for height, events in zip(missing, await _results(endpoint, missing), strict=True):
+        for height, results in zip(missing, await endpoint.results(missing), strict=True):
+            events = happened(results)
             known[height] = events
             self._known[endpoint.name, height] = events
         while len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
         return [(height, events) for height, events in known.items() if events is not None]
-
-
-async def _results(endpoint: CometClient, heights: Sequence[int]) -> list[tuple[Happened, ...]]:
-    """Return the events of these blocks. Answers that are too large together are asked for in halves."""
-    try:
-        return [happened(each) for each in await endpoint.results(heights)]
-    except MalformedReply:
-        if len(heights) == 1:
-            raise
-    middle = len(heights) // 2
-    return [
-        *await _results(endpoint, heights[:middle]),
-        *await _results(endpoint, heights[middle:]),
-    ]
 
 
 async def narrowed(span: Span, probe: Probe) -> list[Span]:

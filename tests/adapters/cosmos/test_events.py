@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.cosmos.events import NO_TRANSACTION, happened, sent_in, updated_in, written_in
-from adapters.cosmos.history import History, narrowed
+from adapters.cosmos.history import narrowed
 from adapters.cosmos.pb.ibc.core.channel.v2 import packet_pb2
 from adapters.cosmos.wire import AttributeJson, BlockResultsJson, EventJson, Number, TxResultJson
 from adapters.errors import MalformedReply, Pruned
@@ -177,41 +177,3 @@ async def test_a_short_span_is_read_as_it_is() -> None:
         raise Pruned("not to be asked")
 
     assert await narrowed((7, 12), probe) == [(7, 12)]
-
-
-class Narrow:
-    """An endpoint whose answers are too large for more than three blocks at once."""
-
-    name = "narrow"
-
-    async def results(self, heights):
-        if len(heights) > 3:
-            raise MalformedReply("expected at most 1000 bytes, got more")
-        return [
-            BlockResultsJson(
-                height=Number(height),
-                txs_results=[],
-                finalize_block_events=[event("send_packet", CHANNEL_SEND | {"packet_sequence": str(height)})],
-            )
-            for height in heights
-        ]
-
-
-async def test_answers_that_are_too_large_together_are_asked_for_in_parts() -> None:
-    async def changed(heights):
-        return [height.to_bytes(8, "big") for height in heights]
-
-    found = await History().events(Narrow(), (5, 18), changed)
-    assert [height for height, _ in found] == list(range(5, 19))
-    assert [sent_in(events, "channel-4")[0].packet.sequence for _, events in found] == list(range(5, 19))
-
-
-async def test_a_block_that_cannot_be_read_alone_is_malformed() -> None:
-    class Broken:
-        name = "broken"
-
-        async def results(self, heights):
-            raise MalformedReply("nonsense")
-
-    with pytest.raises(MalformedReply, match="nonsense"):
-        await History().events(Broken(), (5, 18), None)
