@@ -43,6 +43,25 @@ class EndpointReporter(ABC):
         """Return the state of each endpoint, in configured order; empty before `connect`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funds:
+    """What one of our signers can pay with. Unproven: for people."""
+
+    account: str
+    """As the chain writes it."""
+    amount: int
+    unit: str
+    """The smallest unit: `wei`, a coin's denomination."""
+
+
+class FundsReporter(ABC):
+    """Ability `funds`: the chain says what our signers hold."""
+
+    @abstractmethod
+    async def funds(self) -> Sequence[Funds]:
+        """Return what each signer holds now, in their order. Raises `TransportError`, `Refused`."""
+
+
 class SeenClientUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """A header that somebody gave to a light client. Untrusted: compare it with the chain's own."""
 

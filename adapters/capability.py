@@ -37,5 +37,7 @@ class Capability(Enum):
     """`EndpointReporter`: it says which of its endpoints fail or lie."""
     SEND = "send"
     """`MessageSender`: the adapter can act for an application with the configured signer."""
+    FUNDS = "funds"
+    """`FundsReporter`: it says what our signers can pay with."""
     CLIENT_UPDATES = "client-updates"
     """`ClientWatcher`: it says which headers its light clients were given."""

@@ -14,6 +14,8 @@ from adapters.api import (
     Delivery,
     EndpointHealth,
     EndpointReporter,
+    Funds,
+    FundsReporter,
     GatewayChain,
     HeadWatcher,
     MessageSender,
@@ -32,6 +34,7 @@ from adapters.cosmos.config import CosmosConfig, gas_price, native_id, store
 from adapters.cosmos.destination import Destination
 from adapters.cosmos.endpoints import Endpoints
 from adapters.cosmos.fees import FeePolicy
+from adapters.cosmos.funds import Purse
 from adapters.cosmos.gas import GasModel
 from adapters.cosmos.heads import Heads, wake
 from adapters.cosmos.history import History
@@ -56,7 +59,6 @@ from proofs.types import (
 )
 from proofs.types import Sequence as PacketSequence
 
-
 _MAX_ANSWER_BYTES = 128 * 1024 * 1024
 """What happened in one full block, written as JSON, is several times the block."""
 
@@ -66,7 +68,7 @@ def build(chain_id: ChainId, config: CosmosConfig, resources: Resources) -> "Cos
     return CosmosChain(chain_id, config, resources)
 
 
-class CosmosChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender, ClientWatcher):
+class CosmosChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender, ClientWatcher, FundsReporter):
     """One Cosmos chain. See `adapters.api` for what each method promises."""
 
     def __init__(self, chain_id: ChainId, config: CosmosConfig, resources: Resources) -> None:
@@ -92,6 +94,17 @@ class CosmosChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender, Cl
         self._applications = Applications(
             sender=sender, clock=resources.clock, transfer_port=config.transfer_port, poll_s=config.poll_s
         )
+
+        self._purse = Purse(
+            endpoints=config.endpoints,
+            accounts=[address_of(config.bech32_prefix, one.public_key) for one in resources.signers],
+            denom=gas_price(config)[1],
+            timeout_s=config.request_timeout_s,
+        )
+
+    async def funds(self) -> Sequence[Funds]:
+        """See `FundsReporter.funds`."""
+        return await self._purse.funds()
 
     def endpoint_health(self) -> Sequence[EndpointHealth]:
         """See `EndpointReporter.endpoint_health`."""

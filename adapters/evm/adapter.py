@@ -12,6 +12,8 @@ from adapters.api import (
     Delivery,
     EndpointHealth,
     EndpointReporter,
+    Funds,
+    FundsReporter,
     GatewayChain,
     HeadWatcher,
     MessageSender,
@@ -36,7 +38,7 @@ from adapters.evm.rpc import RpcClient, RpcLimits
 from adapters.evm.send import Applications
 from adapters.evm.sender import Sender
 from adapters.evm.source import Source
-from proofs.ids import parse_evm_address
+from proofs.ids import format_evm_address, parse_evm_address
 from proofs.types import (
     BlockRef,
     ChainId,
@@ -55,7 +57,7 @@ def build(chain_id: ChainId, config: EvmConfig, resources: Resources) -> "EvmCha
     return EvmChain(chain_id, config, resources)
 
 
-class EvmChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender):
+class EvmChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender, FundsReporter):
     """One EVM chain. See `adapters.api` for what each method promises."""
 
     def __init__(self, chain_id: ChainId, config: EvmConfig, resources: Resources) -> None:
@@ -65,7 +67,7 @@ class EvmChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender):
         self._clock = resources.clock
         self._endpoints = open_endpoints(chain_id, config, resources)
         router = Router(endpoints=self._endpoints, address=self.store.address)
-        sender = open_sender(chain_id, config, resources, self._endpoints)
+        self._sender = sender = open_sender(chain_id, config, resources, self._endpoints)
         self._heads = Heads(
             chain=chain_id,
             endpoints=self._endpoints,
@@ -96,6 +98,14 @@ class EvmChain(GatewayChain, HeadWatcher, EndpointReporter, MessageSender):
                 transfer=parse_evm_address(config.transfer) if config.transfer else b"",
                 max_gas=config.max_gas_per_transaction,
             )
+
+    async def funds(self) -> Sequence[Funds]:
+        """See `FundsReporter.funds`."""
+        if self._sender is None:
+            return ()
+        account, address = self._sender.account, self._sender.account.address
+        held = (await account.market()).balance_wei
+        return (Funds(account=format_evm_address(address), amount=held, unit="wei"),)
 
     def endpoint_health(self) -> Sequence[EndpointHealth]:
         """See `EndpointReporter.endpoint_health`."""

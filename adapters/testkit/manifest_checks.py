@@ -4,6 +4,7 @@ from adapters.api import (
     ClientWatcher,
     DestinationChain,
     EndpointReporter,
+    FundsReporter,
     HeadWatcher,
     MessageSender,
     SourceChain,
@@ -20,6 +21,7 @@ _CLASSES: dict[Capability, type] = {
     Capability.HEADS: HeadWatcher,
     Capability.ENDPOINTS: EndpointReporter,
     Capability.SEND: MessageSender,
+    Capability.FUNDS: FundsReporter,
     Capability.CLIENT_UPDATES: ClientWatcher,
 }
 

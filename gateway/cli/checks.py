@@ -12,9 +12,9 @@ from typing import Any
 
 import aiohttp
 
-from adapters.api import ClientView, EndpointReporter, GatewayChain, Resources
+from adapters.api import ClientView, EndpointReporter, FundsReporter, GatewayChain, Resources
 from adapters.discovery import DiscoveryError
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, Refused
 from adapters.secret import SecretUnavailableError
 from gateway.config.plugins import InstalledAdapters
 from gateway.config.schema import ChainConfig, Config, EndConfig, LaneConfig
@@ -51,7 +51,7 @@ async def examine(config: Config) -> list[Finding]:
     up = {name: chain for name, chain in chains.items() if chain is not None and name in answered}
     work: list[Coroutine[Any, Any, list[Finding]]] = [_peers(config)]
     work += [_lane(lane, config, up) for lane in config.lanes]
-    work += [_funds(one, keys) for one in config.chains if one.signer and one.adapter == "evm"]
+    work += [_funds(one, up[one.id]) for one in config.chains if one.id in up]
     for more in await asyncio.gather(*work):
         findings += more
     await asyncio.gather(*[chain.close() for chain in chains.values() if chain is not None])
@@ -219,28 +219,28 @@ async def _ping(session: aiohttp.ClientSession, url: str) -> str:
         return str(error) or type(error).__name__
 
 
-async def _funds(config: ChainConfig, keys: dict[str, bytes]) -> list[Finding]:
-    """Check that the signer of an EVM chain can pay at all."""
-    from adapters.evm.rpc import RpcClient, RpcLimits
-    from adapters.evm.wire import number, read
-
-    key = keys.get(config.signer.partition(":")[2])
-    if key is None:
+async def _funds(config: ChainConfig, chain: GatewayChain) -> list[Finding]:
+    """Check that each signer of a chain can pay at all."""
+    if not isinstance(chain, FundsReporter) or not config.signer:
         return []
-    address = _address(key)
-    for endpoint in config.config.endpoints:
-        client = RpcClient(endpoint.name, endpoint.url, RpcLimits())
-        try:
-            [reply] = await client.batch([("eth_getBalance", [address, "latest"])])
-            balance_wei = number(read(reply, str, "eth_getBalance"), "balance")
-        except AdapterError:
-            continue
-        finally:
-            await client.close()
-        fix = "" if balance_wei else f"send funds to {address} on {config.id}"
-        detail = f"{address} holds {balance_wei} wei"
-        return [Finding(check="funds", subject=config.id, ok=balance_wei > 0, detail=detail, fix=fix)]
-    return []
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            held = await chain.funds()
+    except Refused as error:
+        return [Finding(check="funds", subject=config.id, ok=True, detail=f"not known: {error}")]
+    except (AdapterError, TimeoutError) as error:
+        fix = "see whether the chain's endpoints answer"
+        return [Finding(check="funds", subject=config.id, ok=False, detail=str(error), fix=fix)]
+    return [
+        Finding(
+            check="funds",
+            subject=config.id,
+            ok=one.amount > 0,
+            detail=f"{one.account} holds {one.amount} {one.unit}",
+            fix="" if one.amount else f"send funds to {one.account} on {config.id}",
+        )
+        for one in held
+    ]
 
 
 def _address(key: bytes) -> str:

@@ -33,7 +33,9 @@ def test_the_memory_manifest_says_what_it_is() -> None:
     assert (manifest.name, manifest.namespaces) == ("memory", ("memory",))
     assert (manifest.light_clients, manifest.proof_formats) == (("quorum",), ("memory-tree",))
     assert (manifest.finality, manifest.api_version) == (FinalityKind.DEPTH, API_VERSION)
-    grades = dict.fromkeys(Capability, Support.FULL) | {Capability.CLIENT_UPDATES: Support.IMPOSSIBLE}
+    grades = dict.fromkeys(Capability, Support.FULL) | dict.fromkeys(
+        (Capability.CLIENT_UPDATES, Capability.FUNDS), Support.IMPOSSIBLE
+    )
     assert manifest.capabilities == grades
 
 
