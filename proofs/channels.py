@@ -21,6 +21,7 @@ NEVER_S = 2**63 - 1
 
 _NS = 1_000_000_000
 _PORT = re.compile(r"[a-zA-Z0-9._+\-#\[\]<>]{2,128}")
+_REVISION = re.compile(r".*[^\n-]-([1-9][0-9]*)")
 _CHANNEL = re.compile(r"[a-zA-Z0-9._+\-#\[\]<>]{8,64}")
 
 
@@ -31,10 +32,9 @@ def timeout_s(timeout_ns: int) -> int:
 
 @lru_cache(maxsize=64)
 def revision_of(chain: ChainId) -> int:
-    """Return the revision number in a chain's identifier: what follows its last hyphen, 0 if that is none."""
-    _, hyphen, number = chain.rpartition("-")
-    canonical = hyphen and number.isascii() and number.isdigit() and not number.startswith("0")
-    return int(number) if canonical else 0
+    """Return the revision number in a chain's identifier, as ibc-go reads it; 0 if that names none."""
+    found = _REVISION.fullmatch(chain.partition(":")[2])
+    return int(found[1]) if found else 0
 
 
 def packet_commitment(packet: Packet, channel: Channel) -> bytes:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from adapters.api import LightClientSpec
 from proofs import bech32
+from proofs.codec import revision_of
 from proofs.hashing import sha256
 from proofs.ids import parse_chain
 from proofs.lightclients.tendermint import TendermintParams
@@ -98,11 +99,18 @@ class CosmosConfig:
 
 
 def native_id(chain_id: ChainId, config: CosmosConfig) -> str:
-    """Return the chain's own name. Raises `ValueError` for another namespace."""
+    """Return the chain's own name. Raises `ValueError` for another namespace, or another revision.
+
+    The revision in a name is part of every height that another chain is told.
+    """
     namespace, _, reference = parse_chain(chain_id).partition(":")
     if namespace != "cosmos":
         raise ValueError(f"chain: expected cosmos:NAME, got {chain_id}")
-    return config.chain_id or reference
+    name = config.chain_id or reference
+    expected, actual = revision_of(ChainId(f"cosmos:{name}")), revision_of(chain_id)
+    if expected != actual:
+        raise ValueError(f"chain: expected an id of revision {expected}, as in {name!r}, got {chain_id}")
+    return name
 
 
 def gas_price(config: CosmosConfig) -> tuple[Fraction, str]:

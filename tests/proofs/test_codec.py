@@ -168,3 +168,22 @@ def test_the_error_acknowledgement_stands_alone_for_any_number_of_payloads():
     codec.check_acknowledgements(two, (b"a", b"b"))
     with pytest.raises(Refusal):
         codec.check_acknowledgements(two, (b"a", codec.ERROR_ACKNOWLEDGEMENT))
+
+
+@pytest.mark.parametrize(
+    ("chain", "revision"),
+    [
+        ("cosmos:hub-4", 4),
+        ("cosmos:a-b-12", 12),
+        ("cosmos:hub", 0),
+        ("cosmos:hub-04", 0),
+        ("cosmos:hub-0", 0),
+        ("cosmos:hub-", 0),
+        ("cosmos:hub--4", 0),
+        ("cosmos:-4", 0),
+        ("cosmos:hub-4a", 0),
+        ("eip155:31337", 0),
+    ],
+)
+def test_a_revision_is_read_from_a_chains_name_as_ibc_go_reads_it(chain, revision):
+    assert codec.revision_of(ChainId(chain)) == revision

@@ -77,7 +77,7 @@ def test_the_light_client_starts_from_the_configured_block_and_rests_on_consensu
 
 def test_the_chains_own_name_is_the_reference_unless_it_is_given() -> None:
     assert native_id(CHAIN, GOOD) == "osmosis-1"
-    assert native_id(CHAIN, replace(GOOD, chain_id="A_Name")) == "A_Name"
+    assert native_id(CHAIN, replace(GOOD, chain_id="A_Name-1")) == "A_Name-1"
     with pytest.raises(ValueError, match="cosmos:NAME"):
         native_id(ChainId("eip155:1"), GOOD)
 
@@ -85,3 +85,10 @@ def test_the_chains_own_name_is_the_reference_unless_it_is_given() -> None:
 def test_a_price_is_exact() -> None:
     assert gas_price(replace(GOOD, gas_price="0.025uatom")) == (Fraction(1, 40), "uatom")
     assert gas_price(replace(GOOD, gas_price="1ibc/ABC")) == (Fraction(1), "ibc/ABC")
+
+
+@pytest.mark.parametrize("chain", ["cosmos:osmosis", "cosmos:osmosis-2", "cosmos:hashed-0123456789abcdef"])
+def test_a_chain_whose_id_names_another_revision_than_its_own_name_is_refused(chain: str) -> None:
+    with pytest.raises(ValueError, match="revision 1"):
+        native_id(ChainId(chain), replace(GOOD, chain_id="osmosis-1"))
+    assert native_id(ChainId("cosmos:hashed-1"), replace(GOOD, chain_id="osmosis-1")) == "osmosis-1"
