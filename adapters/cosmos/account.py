@@ -8,6 +8,7 @@ Implements: Cosmos SDK auth and bank queries and `/app/simulate`, all over ABCI:
 
 from dataclasses import dataclass
 
+from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError
 from msgspec import Raw, Struct
 
@@ -17,12 +18,13 @@ from adapters.cosmos.pb.cosmos.auth.v1beta1 import query_pb2 as auth_pb2
 from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
 from adapters.cosmos.pb.cosmos.tx.v1beta1 import service_pb2
 from adapters.cosmos.rpc import CometClient, StateQuery
-from adapters.cosmos.tx import encoded
+from adapters.cosmos.tx import encoded, responses
 from adapters.cosmos.wire import Number, QueryResponseJson, read
 from adapters.errors import MalformedReply, Underfunded
 
 _ACCOUNT = "/cosmos.auth.v1beta1.Query/AccountInfo"
 _BALANCE = "/cosmos.bank.v1beta1.Query/Balance"
+_NOOP = b"\x08\x01"
 _SIMULATE = "/app/simulate"
 _SIMULATE_PROTOBUF = "/cosmos.tx.v1beta1.Service/Simulate"
 
@@ -31,8 +33,21 @@ class _GasJson(Struct, frozen=True):
     gas_used: Number
 
 
+class _ResultJson(Struct, frozen=True):
+    data: bytes | None = None
+
+
 class _SimulationJson(Struct, frozen=True):
     gas_info: _GasJson
+    result: _ResultJson
+
+
+class Simulation(Struct, frozen=True, kw_only=True, gc=False):
+    """What a transaction would do now."""
+
+    gas: int
+    idle: int
+    """Messages that would have no effect: somebody has relayed their packets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +75,8 @@ class Account:
         """Return the account in the newest state. Raises `Underfunded` when there is no such account."""
         return await self.endpoints.first(self._look)
 
-    async def simulate(self, transaction: bytes) -> int:
-        """Return the gas that a transaction would use now.
+    async def simulate(self, transaction: bytes) -> Simulation:
+        """Return what a transaction would use now.
 
         Raises `Declined` with the chain's code when it would fail, `Underfunded`.
         """
@@ -76,10 +91,11 @@ class Account:
             return await self._simulate_again(transaction)
         if answer.code:
             raise refusal((answer.codespace, answer.code), answer.log)
-        return read(Raw(answer.value or b""), _SimulationJson, "simulation").gas_info.gas_used
+        found = read(Raw(answer.value or b""), _SimulationJson, "simulation")
+        return _simulation(found.gas_info.gas_used, found.result.data or b"")
 
-    async def _simulate_again(self, transaction: bytes) -> int:
-        """Return the gas of a transaction whose responses the node cannot write as JSON: ask for protobuf.
+    async def _simulate_again(self, transaction: bytes) -> Simulation:
+        """Simulate a transaction whose responses the node cannot write as JSON: ask for protobuf.
 
         That way tells no codes, hence it is the second one.
         """
@@ -87,12 +103,13 @@ class Account:
             path=_SIMULATE_PROTOBUF, data=encoded(service_pb2.SimulateRequest(tx_bytes=transaction))
         )
 
-        async def work(client: CometClient) -> int:
+        async def work(client: CometClient) -> Simulation:
             [answer] = await client.query([query])
             if answer.code:
                 raise refusal((answer.codespace, answer.code), answer.log)
             try:
-                return service_pb2.SimulateResponse.FromString(answer.value or b"").gas_info.gas_used
+                found = service_pb2.SimulateResponse.FromString(answer.value or b"")
+                return _simulation(found.gas_info.gas_used, found.result.data)
             except DecodeError as error:
                 raise MalformedReply(f"endpoint {client.name}: simulation: {error}") from error
 
@@ -125,3 +142,12 @@ class Account:
             )
         except (DecodeError, ValueError) as error:
             raise MalformedReply(f"endpoint {client.name}: account {self.address}: {error}") from error
+
+
+def _simulation(gas: int, data: bytes) -> Simulation:
+    return Simulation(gas=gas, idle=sum(map(_is_idle, responses(data))))
+
+
+def _is_idle(response: Any) -> bool:
+    """Say whether this is a response of IBC that begins with the result NOOP."""
+    return response.type_url.startswith("/ibc.core.channel.") and response.value == _NOOP

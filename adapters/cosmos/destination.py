@@ -136,6 +136,8 @@ class Destination:
         if fate.transaction is None:
             return Lost(detail=fate.lost) if fate.lost else Pending()
         result = fate.transaction.tx_result
+        if result.code and result.gas_used >= result.gas_wanted:  # says nothing about its messages
+            return Lost(detail=f"out of gas: {result.gas_used} of {result.gas_wanted}")
         detail = f"{result.codespace} {result.code}: {result.log[:1000]}" if result.code else ""
         height = fate.transaction.height + 1
         return await self._included(height, detail, succeeded=not result.code, fee=fate.fee)

@@ -60,9 +60,23 @@ class GasModel:
         self._lines[kind] = replace(line, message_size=max(average, line.message_size))
         return self._adjusted(gas)
 
-    def forget(self, kind: str) -> None:
-        """Forget what was learned of this kind: it did not hold."""
-        self._lines.pop(kind, None)
+    def partial(self, messages: int, gas: int, idle: int) -> int:
+        """Return the limit for a transaction of which some messages had no effect when it was simulated.
+
+        Whoever relayed those is not in a block yet, and may fail. Nothing is learned from it.
+        """
+        return self._adjusted(min(gas * messages // max(messages - idle, 1), _MAX_SCALE * gas))
+
+    def used(self, kind: str, messages: int, gas: int) -> None:
+        """Remember that so many messages of this kind need so much, if that is more than was simulated."""
+        line = self._lines.get(kind)
+        if line is None or line.gas(messages) >= gas:
+            return
+        if messages > line.few or line.few == line.many:
+            line = replace(line, many=messages, many_gas=gas)
+        if messages <= line.few:
+            line = replace(line, few=messages, few_gas=gas)
+        self._lines[kind] = line
 
     def _adjusted(self, gas: int) -> int:
         return -(-gas * self.adjustment.numerator // self.adjustment.denominator)

@@ -130,7 +130,8 @@ class KeySender:
         if code == WRONG_SEQUENCE:
             return None
         if code == OUT_OF_GAS:
-            self.gas.forget(intent.kind)
+            self._wanted_more(intent, fee.gas)
+            return None
         raise refusal(code, answer.log)
 
     async def _fee(self, intent: Intent, state: AccountState) -> Fee:
@@ -143,7 +144,11 @@ class KeySender:
             body = tx.body_of(intent, state.height + self.limits.timeout_blocks)
             draft = tx.unsigned(body, self._authority(self._ledger.next(), nothing))
             self._check_size(draft)
-            gas = self.gas.learn(intent.kind, messages, size, await self.account.simulate(draft))
+            simulated = await self.account.simulate(draft)
+            if simulated.idle:
+                gas = self.gas.partial(messages, simulated.gas, simulated.idle)
+            else:
+                gas = self.gas.learn(intent.kind, messages, size, simulated.gas)
         if gas > self.limits.max_gas:
             raise Refused(f"{intent.kind}: expected at most {self.limits.max_gas} gas, needs {gas}")
         fee = self.policy.quote(gas)
@@ -236,7 +241,11 @@ class KeySender:
             if found is not None:
                 self._ledger.include(each)
                 if 20 * found.tx_result.gas_used > 19 * found.tx_result.gas_wanted:
-                    self.gas.forget(each.intent.kind)
+                    self._wanted_more(each.intent, found.tx_result.gas_used)
+
+    def _wanted_more(self, intent: Intent, gas: int) -> None:
+        """Learn that so much gas was not enough for a transaction, or nearly not."""
+        self.gas.used(intent.kind, len(intent.messages), gas * 5 // 4)
 
     def _judge(self, waiting: Waiting, state: AccountState) -> None:
         """Decide about a transaction that is in no block although it should be."""

@@ -132,11 +132,34 @@ def test_larger_messages_are_simulated_anew():
     assert gas.limit("send", 10, 1_251) is None
 
 
-def test_what_did_not_hold_is_forgotten():
+def test_an_execution_that_used_more_than_was_foretold_is_remembered():
     gas = model()
     gas.learn("send", 10, 1_000, 1_000_000)
-    gas.forget("send")
-    assert gas.limit("send", 10, 1_000) is None
+    gas.used("send", 10, 1_200_000)
+    assert gas.limit("send", 10, 1_000) == 1_800_000
+    gas.used("send", 10, 1_100_000)
+    assert gas.limit("send", 10, 1_000) == 1_800_000
+    gas.used("send", 20, 3_000_000)
+    assert gas.limit("send", 10, 1_000) == pytest.approx(1_800_000, abs=3)
+    assert gas.limit("send", 20, 2_000) == pytest.approx(4_500_000, abs=3)
+    gas.used("other", 20, 3_000_000)
+    assert gas.limit("other", 20, 2_000) is None
+
+
+def test_messages_without_effect_count_as_if_they_had_one_and_teach_nothing():
+    gas = model()
+    assert gas.partial(20, 400_000, 10) == 1_200_000
+    assert gas.partial(20, 400_000, 19) == gas.partial(20, 400_000, 20) == 2_400_000
+    assert gas.limit("send", 20, 2_000) is None
+
+
+def test_a_smaller_batch_that_used_more_raises_the_line_from_below():
+    gas = model()
+    gas.learn("send", 10, 1_000, 1_000_000)
+    gas.learn("send", 20, 2_000, 2_000_000)
+    gas.used("send", 10, 1_500_000)
+    assert gas.limit("send", 10, 1_000) == pytest.approx(2_250_000, abs=3)
+    assert gas.limit("send", 20, 2_000) == pytest.approx(3_000_000, abs=3)
 
 
 def waiting(sequence, timeout=10):
@@ -146,7 +169,7 @@ def waiting(sequence, timeout=10):
 
 def test_the_lowest_free_sequence_is_next_so_that_a_gap_is_filled():
     ledger, first, second, third = Ledger(), waiting(5), waiting(6), waiting(7)
-    ledger.load(5)
+    ledger.floor = 5
     for each in (first, second, third):
         assert ledger.next() == each.sequence
         ledger.hold(each)
