@@ -259,9 +259,24 @@ def _check_lanes_together(parts: Parts, findings: Findings) -> None:
                 findings.error(at, f"the key {attestor.address} is also used by lanes[{owner}]", hint)
             elif sum(other.address.lower() == attestor.address.lower() for other in entry.attestors) > 1:
                 findings.error(at, f"the key {attestor.address} is used twice in this lane")
+    entries = dict(parts.lanes)
     for index, entry in parts.lanes:
-        if str(entry.lane().reverse()) not in lanes and not parts.broken_lanes:
+        back = lanes.get(str(entry.lane().reverse()))
+        if back is not None and back > index:
+            _check_pair(index, entry, back, entries[back], findings)
+        if back is None and not parts.broken_lanes:
             findings.error(
                 f"lanes[{index}]",
                 f"the lane back is missing, it attests the acknowledgements: {entry.lane().reverse()}",
             )
+
+
+def _check_pair(index: int, lane: LaneConfig, back: int, other: LaneConfig, findings: Findings) -> None:
+    """Check that both directions are of one kind: answers are proven as the packets of the way back are."""
+    for name, ours, theirs in (
+        ("security", lane.security.value, other.security.value),
+        ("ordered", lane.ordered, other.ordered),
+    ):
+        if ours != theirs:
+            complaint = f"expected {ours!r} as in lanes[{index}], the way there, got {theirs!r}"
+            findings.error(f"lanes[{back}].{name}", complaint)

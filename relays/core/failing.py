@@ -43,7 +43,8 @@ def _return_batch(draft: Draft, step: Effect, cause: Cause) -> None:
             _requeue(draft, in_state(draft, step.batch, home_state(step.batch)), Stage.PROVE)
         case Attest(batch=batch):
             age_s = draft.at_s - batch.proven_s
-            if age_s > draft.state.limits.proof_age_s:
+            is_past = isinstance(cause, ChainFailure) and cause.remedy is Remedy.REWIND
+            if is_past or age_s > draft.state.limits.proof_age_s:
                 draft.drop(batch.leg, Stage.ATTEST, batch)
                 restart(draft, unproven(batch), Stage.PROVE)
             else:

@@ -122,6 +122,19 @@ def test_a_broken_connection_at_submission_is_ambiguous_so_the_chain_is_looked_a
     assert drive.state.ended == {State.ACKNOWLEDGED: 1}
 
 
+def test_evidence_that_its_block_can_no_longer_give_is_proven_anew_at_once() -> None:
+    drive = driven([seen(1)])
+    failing(
+        drive,
+        Attest,
+        ChainFailure(code="client-ahead", detail="x", remedy=Remedy.REWIND, retry_after_s=None),
+        times=1,
+    )
+    drive.go(20)
+    assert len(drive.of(Prove, Leg.OUT)) == 2
+    assert drive.state.ended == {State.ACKNOWLEDGED: 1}
+
+
 def test_a_rate_limit_is_waited_out_as_long_as_it_says() -> None:
     drive = driven([seen(1)])
     cause = ChainFailure(code="rate-limited", detail="x", remedy=Remedy.WAIT, retry_after_s=17.0)

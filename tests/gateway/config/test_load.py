@@ -301,3 +301,13 @@ def test_peers_take_only_a_base_url():
     )
     assert value is BROKEN
     assert [one.key for one in wrong.all()] == ["p.url"]
+
+
+def test_both_directions_of_a_pair_are_of_one_kind():
+    there, back = BASE.rindex("[[lanes]]", 0, BASE.rindex("[[lanes]]")), BASE.rindex("[[lanes]]")
+    ends = [line for line in BASE[back:].splitlines() if line.startswith(("from", "to"))]
+    light = "\n".join(["[[lanes]]", *ends, 'security = "light-client"', ""])
+    assert "as in lanes[0], the way there" in found(BASE[:back] + light)["lanes[1].security"]
+    both = BASE[:there] + "\n".join([light, light.replace("from", "x").replace("to =", "from =")])
+    mistakes = found(both.replace("x =", "to =") + "ordered = true\n")
+    assert mistakes["lanes[1].ordered"].startswith("expected False")
