@@ -107,6 +107,11 @@ class BenchChain:
         [status] = self.rpc([("status", {})])
         return int(status["sync_info"]["latest_block_height"])
 
+    def next_block(self) -> None:
+        """Wait for a block more: its header commits to what is in the state now."""
+        here = self.height()
+        until("a block", lambda: self.height() > here, _PATIENCE_S)
+
     def send_transfers(self, channel: str, count: int, per_transaction: int = PER_TRANSACTION) -> None:
         """Hand over this many transfers of one coin each; return before they are in a block."""
         transfer = transfer_pb2.MsgTransfer(
@@ -220,7 +225,9 @@ class IbcWorld:
         self._proxy.stdin.write("look\n")
         self._proxy.stdin.flush()
         shown = json.loads(first_line(self._proxy))
-        return {name: Counts(each["requests"], Counter(each["calls"])) for name, each in shown.items()}
+        return {
+            name: Counts(Counter(each["requests"]), Counter(each["calls"])) for name, each in shown.items()
+        }
 
     def cpu_s(self) -> dict[str, float]:
         """Return the processor time of each node so far."""
@@ -238,6 +245,7 @@ class IbcWorld:
         }
 
     def leave_pending(self, channel: str, count: int) -> None:
-        """Make packets on chain-a that nobody relays yet; return when its state has them."""
+        """Make packets on chain-a that nobody relays yet; return when a header commits to them."""
         self.chains[A].send_transfers(channel, count)
         until("all transfers in blocks", lambda: self.chains[A].unacknowledged(channel) == count, 60)
+        self.chains[A].next_block()

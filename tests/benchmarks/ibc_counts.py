@@ -6,6 +6,7 @@ each call. What cannot be read is an error, not a gap: an uncounted call would f
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _METHOD = re.compile(rb'"method"\s*:\s*"([a-zA-Z_]+)"')
@@ -23,15 +24,10 @@ class UncountableError(Exception):
 class Counts:
     """What was asked so far."""
 
-    requests: int = 0
-    """HTTP requests, WebSocket messages and gRPC streams: what costs a round trip."""
+    requests: Counter[str] = field(default_factory=Counter)
+    """HTTP requests, WebSocket messages and gRPC streams: round trips; by the first call in each."""
     calls: Counter[str] = field(default_factory=Counter)
     """By method, every element of a batch for itself; all streams of gRPC are `grpc`."""
-
-    def add(self, other: "Counts") -> None:
-        """Count what the other counted, too."""
-        self.requests += other.requests
-        self.calls.update(other.calls)
 
     def since(self, before: "Counts") -> "Counts":
         """Return what came after `before`."""
@@ -66,13 +62,12 @@ class RpcCounter:
             return False
         body = bytes(self._rest[end + 4 : whole])
         del self._rest[:whole]
-        self._counts.requests += 1
         self._socket = headers.get(b"upgrade", b"").lower() == b"websocket"
         if body:
             self._count_calls(body)
         else:
             path = first.split(b" ")[1].split(b"?")[0].strip(b"/")
-            self._counts.calls[path.decode()] += 1
+            self._count([path.decode()])
         return True
 
     def _message(self) -> bool:
@@ -89,7 +84,6 @@ class RpcCounter:
             return False
         mask, body = self._rest[start : start + 4], self._rest[start + 4 : end]
         if kind in (_TEXT, _BINARY):
-            self._counts.requests += 1
             self._count_calls(bytes(byte ^ mask[i % 4] for i, byte in enumerate(body)))
         del self._rest[:end]
         return True
@@ -98,7 +92,11 @@ class RpcCounter:
         methods = _METHOD.findall(body)
         if not methods:
             raise UncountableError(f"expected calls with a method, got {body[:100]!r}")
-        self._counts.calls.update(method.decode() for method in methods)
+        self._count([method.decode() for method in methods])
+
+    def _count(self, methods: Sequence[str]) -> None:
+        self._counts.requests[methods[0]] += 1
+        self._counts.calls.update(methods)
 
 
 class GrpcCounter:
@@ -125,7 +123,7 @@ class GrpcCounter:
             if len(self._rest) - start < whole:
                 break
             if self._rest[start + 3] == _HEADERS:
-                self._counts.requests += 1
+                self._counts.requests["grpc"] += 1
                 self._counts.calls["grpc"] += 1
             start += whole
         del self._rest[:start]

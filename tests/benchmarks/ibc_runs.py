@@ -33,7 +33,7 @@ class Spent:
     @property
     def requests_per_packet(self) -> float:
         """Round trips to both nodes."""
-        return sum(each.requests for each in self.counts.values()) / self.packets
+        return sum(each.requests.total() for each in self.counts.values()) / self.packets
 
     @property
     def calls_per_packet(self) -> float:
