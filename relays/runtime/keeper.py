@@ -201,7 +201,8 @@ class ClientKeeper:
     async def _compare(self, seen: SeenClientUpdate) -> bool:
         """Report a fork when validators stand behind our block and behind the one that the client was given.
 
-        Returns whether that could be decided: not for a header above everything that we have seen.
+        Returns whether that could be decided: not for a header above everything that we have seen, nor while
+        our own light client cannot judge the block there.
         """
         proving, now_s = self._host.proving, self._clock.now_s()
         target = seen.untrusted_update.target
@@ -210,38 +211,57 @@ class ClientKeeper:
             return True
         if target.height > proving.head().height:
             return False
+        if not 0 < seen.trusted_height < target.height:
+            return True
         try:
             own = await proving.chain.block(target.height)
-            if own == given.target or not await self._is_fork(seen.trusted_height, own, given):
+            if own == given.target:
                 return True
+            if not isinstance(
+                await proving.trust.advance_to(proving.chain, proving.spec, own, now_s), Accepted
+            ):
+                return False
+            is_fork = await self._is_fork(seen.trusted_height, own, given)
         except Pruned as error:
             self._note(f"not compared: {error}")
             return True
-        _log.critical("client.fork", client=self._host.client, given=given.target, own=own)
-        self._lost(f"fork: {own.chain} {own.height}: expected {own.hash.hex()}, got {target.hash.hex()}")
-        updates = await updates_between(self._host, seen.trusted_height, own, now_s)
-        evidence = Carried(updates=updates, proofs=None, conflict=seen.untrusted_update)
-        await self._submit(evidence, f"misbehaviour at {target.height}")
+        if is_fork is not False:
+            await self._report(seen, own, is_proven=is_fork is True)
         return True
 
-    async def _is_fork(self, trusted_height: Height, own: BlockRef, given: UntrustedUpdate) -> bool:
-        """Say whether our light client trusts `own`, and its validators have signed the other header, too.
+    async def _is_fork(self, trusted_height: Height, own: BlockRef, given: UntrustedUpdate) -> bool | None:
+        """Say whether validators have signed both our block, which is trusted, and the one that was given.
 
-        Whoever merely serves the host chain can name any header, and stops nothing with it.
+        Whoever merely serves the host chain can name any header, and stops nothing with it. None: the block
+        from which the client is said to have accepted it is too old for us to judge; its chain can.
         """
         proving, now_s = self._host.proving, self._clock.now_s()
-        verdict = await proving.trust.advance_to(proving.chain, proving.spec, own, now_s)
-        if not isinstance(verdict, Accepted):
-            return False
-        start = await proving.chain.block(trusted_height)
-        trusted = await proving.trust.advance_to(proving.chain, proving.spec, start, now_s)
-        if not isinstance(trusted, Accepted):
-            return False
-        ours = await proving.chain.update(own)
-        fork = misbehaviour(trusted.value, ours, given, proving.spec.params, now_s)
-        if not isinstance(fork, Accepted):
-            _log.warning("client.false_header", client=self._host.client, given=given.target, verdict=fork)
-        return isinstance(fork, Accepted)
+        ours, start = await proving.chain.update(own), await proving.chain.block(trusted_height)
+        begin = await proving.trust.advance_to(proving.chain, proving.spec, start, now_s)
+        bases = [begin.value if isinstance(begin, Accepted) else None, proving.trust.below(own.height)]
+        for base in bases:
+            if base is not None:
+                verdict = misbehaviour(base, ours, given, proving.spec.params, now_s)
+                if isinstance(verdict, Accepted):
+                    return True
+        _log.warning("client.other_header", client=self._host.client, given=given.target, own=own)
+        return False if isinstance(begin, Accepted) else None
+
+    async def _report(self, seen: SeenClientUpdate, own: BlockRef, *, is_proven: bool) -> None:
+        """Freeze the client with both headers. Lanes stop before, at a fork that we have proven."""
+        given = seen.untrusted_update.target
+        if is_proven:
+            _log.critical("client.fork", client=self._host.client, given=given, own=own)
+            self._lost(f"fork: {own.chain} {own.height}: expected {own.hash.hex()}, got {given.hash.hex()}")
+        try:
+            now_s = self._clock.now_s()
+            updates = await updates_between(self._host, seen.trusted_height, own, now_s)
+            evidence = Carried(updates=updates, proofs=None, conflict=seen.untrusted_update)
+            await self._submit(evidence, f"misbehaviour at {given.height}")
+        except AdapterError as error:
+            if is_proven:
+                raise
+            self._note(f"no misbehaviour at {given.height}: {error}")
 
     def _note(self, detail: str) -> None:
         if detail != self._detail:

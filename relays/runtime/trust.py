@@ -66,6 +66,12 @@ class TrustBook:
         """Return the trusted state of the greatest height, if there is any."""
         return self._states[max(self._states)] if self._states else None
 
+    def below(self, height: Height) -> TrustedState | None:
+        """Return the trusted state of the greatest height below this one, if there is any."""
+        return (
+            self._states[max(lower)] if (lower := [each for each in self._states if each < height]) else None
+        )
+
     def recall(self, state: TrustedState) -> None:
         """Take up a state that was trusted in an earlier run."""
         self._states.setdefault(state.block.height, state)

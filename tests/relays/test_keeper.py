@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import pytest
 
 from adapters.abilities import ClientWatcher
@@ -16,10 +17,13 @@ from adapters.api import (
     SubmissionId,
 )
 from adapters.errors import TransportError
+from proofs.lightclients.tendermint import validators_hash
 from proofs.types import Assurance, BlockRef, ChainId, ClientId, Height, Lane, UntrustedUpdate
+from proofs.verdict import Reason, Rejected
 from relays.runtime.carry import Host
 from relays.runtime.heads import ChainLink
 from relays.runtime.keeper import ClientKeeper, ClientMode
+from relays.runtime.trust import TrustBook
 from tests.support.clocks import ManualClock
 from tests.support.cosmos_blocks import (
     CHAIN,
@@ -32,6 +36,7 @@ from tests.support.cosmos_blocks import (
     params_of,
     seats,
     signed,
+    validators_of,
 )
 
 HOST = ChainId("cosmos:host-1")
@@ -193,6 +198,9 @@ async def test_a_frozen_client_is_told_to_its_lanes() -> None:
     assert len(yard.lost) == 1
 
 
+replace_seen = msgspec.structs.replace
+
+
 def given(made: Made, *, host_height: int) -> SeenClientUpdate:
     return SeenClientUpdate(
         untrusted_update=made.update, trusted_height=Height(10), height=Height(host_height), transaction="t"
@@ -299,3 +307,41 @@ async def test_false_old_blocks_of_the_followed_chain_do_not_make_the_client_a_l
     await yard.look(at=10 + PERIOD_S // INTERVAL_S // 2 + 1)
     assert yard.lost == []
     assert "no way" in yard.keeper.health().detail
+
+
+async def test_a_header_from_a_block_too_old_for_us_is_reported_and_stops_lanes_only_when_proven() -> None:
+    yard = Yard()
+    old = replace(yard.proving.spec, params=params_of(BLOCKS[80]), anchor=BLOCKS[80].ref)
+    yard.proving.spec = old
+    yard.hosting.trusted = 60
+    unbonded = replace(BLOCKS[85], seats=seats(1, 2), next_seats=seats(1, 2))
+    fork = forged(unbonded, validators_hash=validators_hash(validators_of(seats(1, 2))))
+    trust, height = yard.proving.trust, Height(70)
+
+    async def too_old(chain: object, spec: object, at: BlockRef, now_s: float) -> object:
+        if at.height == height:
+            return Rejected(reason=Reason.LIMIT, detail="too far below")
+        return await TrustBook.advance_to(trust, chain, spec, at, now_s)
+
+    trust.advance_to = too_old
+    strangers = grow([seats(91, 92)] * 90)
+    for header in (strangers[85], fork):
+        seen = replace_seen(given(header, host_height=yard.hosting.height + 1), trusted_height=height)
+        yard.hosting.given.append(seen)
+        yard.hosting.delivered.clear()
+        await yard.look(at=86)
+        assert [delivery.evidence.conflict for delivery in yard.hosting.delivered] == [header.update]
+        assert ("fork" in "".join(yard.lost)) is (header is fork)
+        yard.hosting.frozen = False
+
+
+async def test_a_header_is_compared_again_when_our_own_block_could_not_be_judged() -> None:
+    yard = Yard()
+    strangers = grow([seats(91, 92, 93, 94)] * 20)
+    yard.followed.lies[12] = strangers[12]
+    yard.hosting.given.append(given(forged(BLOCKS[12], app_hash=b"x" * 32), host_height=501))
+    await yard.look(at=13)
+    assert yard.lost == []
+    yard.followed.lies.clear()
+    await yard.look(at=14)
+    assert "fork" in yard.lost[0]
