@@ -8,6 +8,7 @@ Implements: CometBFT `/block_results` and `/block`.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -56,6 +57,8 @@ class History:
     """Reads blocks of one chain. Remembers the events of the newest."""
 
     _known: dict[tuple[str, int], tuple[Happened, ...]] = field(default_factory=dict)
+    _reading: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By endpoint: what all lanes want to know of a block is read once, by whoever comes first."""
 
     async def events(
         self, endpoint: CometClient, span: Span, probe: Probe
@@ -71,7 +74,8 @@ class History:
         heights = [height for first, last in spans for height in range(first, last + 1)]
         found: list[tuple[int, tuple[Happened, ...]]] = []
         for start in range(0, len(heights), _AT_ONCE):
-            found += await self._read(endpoint, heights[start : start + _AT_ONCE])
+            async with self._reading[endpoint.name]:
+                found += await self._read(endpoint, heights[start : start + _AT_ONCE])
         return [each for each in found if each[1]]
 
     async def _read(
