@@ -112,10 +112,11 @@ def _carried_updates(carried: Carried, client: ClientId, signer: str, revision: 
     if len(carried.updates) < 2:
         raise Refused("misbehaviour: expected the block that the client trusts and one after it")
     base, last = carried.updates[-2:]
+    # The client took the other header in one step from the first block, hence it does so again.
     misbehaviour = tendermint_pb2.Misbehaviour(
         client_id=client,
         header_1=_header(base, last, revision),
-        header_2=_header(base, carried.conflict, revision),
+        header_2=_header(carried.updates[0], carried.conflict, revision),
     )
     return [*updates[:-1], _update(client, misbehaviour, signer)]
 

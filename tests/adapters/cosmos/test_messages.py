@@ -158,7 +158,7 @@ def test_a_refresh_is_headers_alone() -> None:
     assert message.DESCRIPTOR.name == "MsgUpdateClient"
 
 
-def test_misbehaviour_is_both_headers_from_one_trusted_block() -> None:
+def test_misbehaviour_is_both_headers_each_from_a_block_that_leads_to_it() -> None:
     fork = forged(BLOCKS[6], app_hash=b"\x07" * 32)
     updates = (BLOCKS[1].update, BLOCKS[3].update, BLOCKS[6].update)
     update, frozen = made(carried([], updates=updates, conflict=fork.update))
@@ -167,7 +167,7 @@ def test_misbehaviour_is_both_headers_from_one_trusted_block() -> None:
     found = tendermint_pb2.Misbehaviour.FromString(frozen.client_message.value)
     assert found.client_id == "07-tendermint-0"
     assert [header.signed_header.header.height for header in (found.header_1, found.header_2)] == [6, 6]
-    assert [header.trusted_height.revision_height for header in (found.header_1, found.header_2)] == [3, 3]
+    assert [header.trusted_height.revision_height for header in (found.header_1, found.header_2)] == [3, 1]
     assert found.header_1.signed_header.header.app_hash != found.header_2.signed_header.header.app_hash
 
 
