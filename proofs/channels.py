@@ -77,7 +77,7 @@ def check_packet(packet: Packet, channel: Channel) -> None:
     _check_uint64("sequence", packet.sequence, 1)
     for what in ("timeout_ns", "timeout_revision", "timeout_height"):
         _check_uint64(what, getattr(channel, what), 0)
-    if not channel.timeout_ns and not channel.timeout_height:
+    if not any((channel.timeout_ns, channel.timeout_revision, channel.timeout_height)):
         raise Refusal(Reason.MALFORMED, "channel packet: expected a timeout, got neither time nor height")
     if packet.timeout_s != timeout_s(channel.timeout_ns):
         expected = timeout_s(channel.timeout_ns)

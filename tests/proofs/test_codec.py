@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from proofs import codec, limits
 from proofs.records import replace
-from proofs.types import ChainId, ClientId, Packet, Payload, Sequence
+from proofs.types import ChainId, Channel, ClientId, Height, Packet, Payload, Sequence
 from proofs.verdict import Reason, Refusal
 from tests.support.packets import PAYLOAD, packet
 from tests.support.vectors import counted, load, needs, unhex
@@ -187,3 +187,23 @@ def test_the_error_acknowledgement_stands_alone_for_any_number_of_payloads():
 )
 def test_a_revision_is_read_from_a_chains_name_as_ibc_go_reads_it(chain, revision):
     assert codec.revision_of(ChainId(chain)) == revision
+
+
+def test_a_timeout_in_the_next_revision_of_a_chain_is_a_timeout_at_height_zero_too():
+    payload = Payload(
+        source_port="transfer", destination_port="transfer", version="", encoding="", value=b"x"
+    )
+    far = Channel(timeout_ns=0, timeout_revision=2, timeout_height=Height(0), ordered=True)
+    sent = Packet(
+        sequence=Sequence(1),
+        source_client=ClientId("channel-0"),
+        destination_client=ClientId("channel-1"),
+        timeout_s=codec.NEVER_S,
+        payloads=(payload,),
+        channel=far,
+    )
+    codec.check_packet(sent)
+    assert not codec.timed_out(sent, height=10**9, revision=1, time_s=2**40)
+    assert codec.timed_out(sent, height=1, revision=2, time_s=0)
+    with pytest.raises(Refusal, match="neither time nor height"):
+        codec.check_packet(replace(sent, channel=replace(far, timeout_revision=0)))
