@@ -27,6 +27,8 @@ def why(message: MessageView, overview: Overview, *, now_s: float) -> Explanatio
 def _answer(message: MessageView, lane: LaneView | None, chains: dict[str, ChainView]) -> tuple[str, str]:
     """Return the sentence and the command."""
     state = State(message.state)
+    if state is State.ACKNOWLEDGED and message.reason:
+        return f"It was delivered, and {message.reason}.", ""
     if state in _ENDED:
         return _ENDED[state], ""
     if state is State.REJECTED:

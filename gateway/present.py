@@ -17,11 +17,15 @@ from gateway.views import (
     PayloadView,
     TimelineEntry,
 )
+from proofs.codec import ERROR_ACKNOWLEDGEMENT
 from proofs.ids import PROFILES, InteropAddress, format_name
-from proofs.types import ChainId, Payload
+from proofs.types import ChainId, Packet, Payload
 from relays.core.types import ENDS
 from relays.runtime.keeper import ClientHealth
 from relays.runtime.status import ChainHealth, ChainMode, LaneMode, LaneStatus
+
+REFUSED = "the application at its end refused it"
+"""Why a message had no effect although it was delivered."""
 
 _MAX_DETAIL = 500
 """Characters of an endpoint's evidence that are shown."""
@@ -179,7 +183,7 @@ def message(stored: Stored, entry: LaneEntry | None, moves: Sequence[Moved]) -> 
         destination=stored.lane.destination,
         destination_client=stored.lane.destination_client,
         state=kept.state.value,
-        reason=kept.reason,
+        reason=kept.reason or (REFUSED if _is_refusal(packet, kept.acknowledgements) else ""),
         waiting_on=kept.waiting_on.value,
         since_s=kept.since_s,
         next_action_s=kept.next_action_s,
@@ -195,6 +199,13 @@ def message(stored: Stored, entry: LaneEntry | None, moves: Sequence[Moved]) -> 
         acknowledgements=tuple(f"0x{one.hex()}" for one in kept.acknowledgements),
         timeline=tuple(_entry(move) for move in moves),
     )
+
+
+def _is_refusal(packet: Packet, acknowledgements: tuple[bytes, ...]) -> bool:
+    """Say whether an application answered with an error: of IBC v2 always the same, of a channel JSON."""
+    if packet.channel is None:
+        return acknowledgements == (ERROR_ACKNOWLEDGEMENT,)
+    return any(each.startswith(b'{"error":') for each in acknowledgements)
 
 
 def _payload(payload: Payload) -> PayloadView:

@@ -118,7 +118,8 @@ def _follow(url: str, key: str, message_id: str, timeout: int, *, as_json: bool)
                 emit_json(found)
             else:
                 show.message(found, time.time())
-            raise typer.Exit(Exit.FAILED if state in _FAILED else Exit.DONE)
+            refused = state == "acknowledged" and found["reason"]
+            raise typer.Exit(Exit.FAILED if refused or state in _FAILED else Exit.DONE)
         time.sleep(_POLL_S)
     raise CliError(
         f"{message_id} is still {state}", exit_code=Exit.PENDING, hint=f"isthmus message why {message_id}"

@@ -77,7 +77,8 @@ def message(one: dict[str, Any], now_s: float) -> None:
         "message": one["id"],
         "lane": f"{one['source']}/{one['source_client']} -> {one['destination']}/{one['destination_client']}",
         "number": str(one["sequence"]),
-        "state": f"{symbol(one['state'])} {one['state']} since {age(one['since_s'], now_s)}",
+        "state": f"{symbol(one['state'])} {one['state']} since {age(one['since_s'], now_s)}"
+        + (f": {one['reason']}" if one["reason"] else ""),
         "trust": one["trust"] + unsafe,
         "sent in": f"{one['transaction']} (block {one['height']})",
         "delivered in": one["delivery"] or "-",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway import explain
+from gateway import explain, present
 from proofs.codec import NEVER_S
 from proofs.records import replace
 from relays.core.types import State, WaitingOn
@@ -73,3 +73,8 @@ def test_a_packet_without_timeout_by_time_has_no_time_limit():
     told = why(state="proving", waiting_on="proof", timeout_s=NEVER_S)
     assert told.evidence["times_out"] == "no time limit"
     assert "times_out_in_s" not in told.evidence
+
+
+def test_a_message_that_the_application_refused_says_so():
+    told = why(state="acknowledged", waiting_on="nothing", reason=present.REFUSED)
+    assert told.sentence == "It was delivered, and the application at its end refused it."
