@@ -38,7 +38,7 @@ class Isthmus:
     """The gateway."""
 
     name: str = "Isthmus"
-    batch: int = 250
+    batch: int = 500
     """Messages of one transaction."""
     window: int = 8
     """Transactions of one direction that wait for a block at once."""

@@ -211,7 +211,7 @@ def _notes(missing: Sequence[str], alone_s: float) -> list[str]:
         "defaults are allowed; fresh for every run. Packets are sent 10 in a transaction while no relayer "
         "runs. The clock starts with the relayer's process and stops when the state has the last "
         "acknowledgement. Nothing is pinned to a core: relayer and nodes share the machine.",
-        "Settings: Isthmus with batches of 250 and one key; rly with --max-msgs 1000 and a loop of 200 ms, "
+        "Settings: Isthmus with batches of 500 and one key; rly with --max-msgs 1000 and a loop of 200 ms, "
         "20 ms for single packets; Hermes with max_msg_num 25 and `clear packets`, for single packets with "
         "events pushed and no delay (it takes one command in 200 ms and gets one for every block, so that it "
         "falls behind chains as quick as these). Isthmus verifies every header and proof before it relays; "

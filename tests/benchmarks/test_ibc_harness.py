@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -12,7 +15,7 @@ from tests.benchmarks.ibc_floor import packet_of
 from tests.benchmarks.ibc_latency import Latency, Passage, floor_s
 from tests.benchmarks.ibc_proxy import Door
 from tests.benchmarks.ibc_row import BACKLOGS, Measured, row, table, versions
-from tests.benchmarks.ibc_runs import Cleared, Spent
+from tests.benchmarks.ibc_runs import Cleared, Spent, has_left
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -191,3 +194,13 @@ def test_the_table_says_who_did_not_finish_and_the_notes_who_is_missing():
 
 def test_versions_of_the_chains_are_those_that_are_pinned():
     assert [each.split(" ")[0] for each in versions().split(", ")] == ["cosmos-sdk", "ibc-go", "cometbft"]
+
+
+def test_a_child_that_ended_is_noticed_and_can_still_be_waited_for():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert not has_left(child.pid)
+        child.communicate(b"\n")
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert has_left(child.pid)
+        assert child.wait() == 0
