@@ -15,7 +15,7 @@ from gateway.attestor.finality import Finality
 from gateway.attestor.signing import LaneSigners, Signed, SigningRefused, signing_lane
 from gateway.attestor.wire import Request
 from gateway.store.errors import StoreError, TimestampConflictError
-from proofs.types import BlockRef, ChainId, Claim, Proven
+from proofs.types import BlockRef, ChainId, Claim, Height, Proven
 from proofs.verdict import Accepted, NotEnoughTrust, Rejected, Verdict
 from relays.runtime.evidence import prove_and_verify
 from relays.runtime.trust import TrustBook
@@ -91,6 +91,9 @@ class AttestationService:
                 f"expected our block {ours.hash.hex()} at height {ours.height}, got {wanted.hash.hex()[:64]}"
             )
             raise Declined("other-block", detail, later=False)
+        if source.light_client.anchor is not None and _is_below_trust(source.trust, ours):
+            detail = f"expected a block above those that are trusted here, got {ours.height}"
+            raise Declined("too-old", detail, later=True)
         verdicts = await prove_and_verify(
             source.chain,
             source.light_client,
@@ -101,6 +104,11 @@ class AttestationService:
             self._clock.now_s(),
         )
         return [_accepted(index, verdict) for index, verdict in enumerate(verdicts)], finalized
+
+
+def _is_below_trust(trust: TrustBook, block: BlockRef) -> bool:
+    """Say whether a light client would have to walk down to a block: our own proofs would wait meanwhile."""
+    return trust.newest() is not None and trust.below(Height(block.height + 1)) is None
 
 
 def _accepted(index: int, verdict: Verdict[Proven[Claim]]) -> Proven[Claim]:

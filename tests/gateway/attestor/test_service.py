@@ -6,13 +6,30 @@ import io
 import aiohttp
 import pytest
 
+from adapters.api import ChainStatus, LightClientSpec
 from adapters.memory.faults import ForgeProof
 from gateway.attestor import service
-from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, decode_answer, encode_request
+from gateway.attestor.finality import Finality
+from gateway.attestor.wire import CONTENT_TYPE, MAX_REQUEST, PATH, Request, decode_answer, encode_request
 from proofs import attestation
 from proofs.records import replace
-from proofs.types import Acknowledged, BlockRef, ChainId, Height, NotReceived, Sent
+from proofs.types import (
+    Acknowledged,
+    Assurance,
+    BlockRef,
+    ChainId,
+    CommitmentStore,
+    Height,
+    NotReceived,
+    Sent,
+    UntrustedProof,
+    UntrustedProofs,
+)
+from relays.runtime.trust import TrustBook
 from tests.gateway.fleet import LANE, A, B, fleet, key_of, lane_key, until
+from tests.support.clocks import ManualClock
+from tests.support.cosmos_blocks import CHAIN, grow, params_of, seats
+from tests.support.packets import packet
 
 
 @pytest.fixture
@@ -140,3 +157,65 @@ async def test_bodies_that_are_no_request_are_refused(running):
     assert await ask(running, b"nonsense") == (400, "malformed")
     assert (await ask(running, b"{}", content_type="application/json"))[0] == 415
     assert (await ask(running, io.BytesIO(bytes(MAX_REQUEST + 1))))[0] == 413
+
+
+class Steady:
+    """A chain of CometBFT that counts for which blocks it gives evidence."""
+
+    chain_id = CHAIN
+    store = CommitmentStore(chain=CHAIN, format="ics23", address=b"ibc")
+
+    def __init__(self):
+        self.blocks = grow([seats(1, 2, 3, 4)] * 60)
+        self.updates = []
+
+    async def status(self):
+        head = self.blocks[60]
+        return ChainStatus(
+            head=head.ref, finalized=head.ref, finalized_time_s=head.time_s, observed_at_s=head.time_s
+        )
+
+    async def block(self, height):
+        return self.blocks[height].ref
+
+    async def update(self, target):
+        self.updates.append(target.height)
+        return self.blocks[target.height].update
+
+    async def prove(self, lane, claims, at):
+        return UntrustedProofs(
+            format="ics23", at=at, common=(), each=(UntrustedProof(nodes=()),) * len(claims)
+        )
+
+
+class Signers:
+    def address(self, lane):
+        return bytes(20)
+
+
+@pytest.mark.parametrize(("height", "code"), [(29, "too-old"), (1, "too-old"), (45, "not-proven")])
+async def test_a_peer_cannot_make_us_walk_down_a_chain_while_our_own_proofs_wait(height, code):
+    chain, trust = Steady(), TrustBook()
+    anchor = chain.blocks[30]
+    spec = LightClientSpec(
+        family="tendermint", params=params_of(anchor), assurance=Assurance.CONSENSUS, anchor=anchor.ref
+    )
+    clock = ManualClock(chain.blocks[60].time_s + 1.0)
+    await trust.advance_to(chain, spec, chain.blocks[50].ref, clock.now_s())
+    before = len(chain.updates)
+    answering = service.AttestationService(
+        sources={CHAIN: service.Source(chain=chain, light_client=spec, trust=trust)},
+        signers=Signers(),
+        finality=Finality(),
+        clock=clock,
+    )
+    lane = replace(LANE, source=CHAIN)
+    wanted = Request(
+        lane=lane,
+        untrusted_at=chain.blocks[height].ref,
+        untrusted_claims=(Sent(packet=packet(1, lane=lane)),),
+    )
+    with pytest.raises(service.Declined) as declined:
+        await answering.answer(wanted, asked_by="mallory")
+    assert declined.value.code == code
+    assert len(chain.updates) - before == (0 if code == "too-old" else 1)
