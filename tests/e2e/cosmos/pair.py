@@ -201,6 +201,8 @@ class Pair:
         """Return once it is so, by what `done` awaits; fail with the gateways' logs when patience ends."""
         deadline_s = time.monotonic() + patience_s
         while not await done():
+            for relayer in self.relayers:
+                relayer.check()
             if time.monotonic() > deadline_s:
                 logs = "\n".join(relayer.log_tail() for relayer in self.relayers)
                 raise AssertionError(f"gave up after {patience_s:.0f} s: {what}\n{logs}")

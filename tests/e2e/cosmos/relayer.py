@@ -69,10 +69,10 @@ class Relayer:
 
     def kill(self) -> None:
         """Kill -9: nothing is said goodbye to."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            processes.stop([self._process])
-            self._process = None
+        process, self._process = self._process, None
+        if process is not None and processes.alive(process):
+            os.killpg(process.pid, signal.SIGKILL)
+            processes.stop([process])
 
     def forget(self) -> None:
         """Delete all that it knew but its keys."""
@@ -80,9 +80,12 @@ class Relayer:
             if entry.name != "keystore":
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
-    async def ready(self) -> bool:
-        if self._process is None or not processes.alive(self._process):
+    def check(self) -> None:
+        """Fail if it ended by itself."""
+        if self._process is not None and not processes.alive(self._process):
             raise AssertionError(f"gateway {self.name} has ended: {self.log_tail()}")
+
+    async def ready(self) -> bool:
         try:
             return bool((await self.ask("/status"))["ready"])
         except Exception:  # noqa: BLE001 - not listening yet

@@ -12,7 +12,7 @@ from tests.e2e.cosmos.pair import ADMIN, DENOM, FORWARDED, Pair, Route, channel,
 from tests.support.cosmos_accounts import HOST_PORT, controller_port, execute, register
 
 PORT = controller_port(ADMIN)
-COUNT = 10
+COUNT = 40
 
 
 def pay(sender: str, receiver: str, amount: int) -> bank_tx.MsgSend:
@@ -56,22 +56,27 @@ async def test_an_ordered_channel_delivers_in_order_and_what_is_late_closes_it(t
             execute(ADMIN, chains.connections[0], [pay(account, FORWARDED, number)], 600)
             for number in range(1, COUNT + 1)
         ]
-        await chains.a.host.execute(act[:3])
-        await chains.a.host.execute(act[3:])
+        everything = range(1, COUNT + 1)
 
         async def settled(sequences: range) -> bool:
             return not await under_way(chains, route, sequences)
 
-        everything = range(1, COUNT + 1)
+        async def begun() -> bool:
+            return await next_received(chains, route) > 1
+
+        await chains.a.host.execute(act[: COUNT // 2])
+        await chains.until(begun, what="the first is received")
+        relayer.kill()
+        await chains.a.host.execute(act[COUNT // 2 :])
+        assert await under_way(chains, route, everything)
+        await chains.restart_gateway(relayer)
         await chains.until(lambda: settled(everything), what="all acknowledged")
         assert await next_received(chains, route) == COUNT + 1
         assert await chains.b.balance(FORWARDED) == sum(everything)
 
-        relayer.kill()
         late = execute(ADMIN, chains.connections[0], [pay(account, FORWARDED, 1000)], 1)
         await chains.a.host.execute([late, act[0], act[1]])
         behind = range(COUNT + 2, COUNT + 4)
-        await chains.restart_gateway(relayer)
         await chains.until(lambda: settled(range(COUNT + 1, COUNT + 2)), what="the late one times out")
         end = await channel_end(chains.a.host, PORT, route.there.source_client)
         assert end.state == channel_pb2.STATE_CLOSED
