@@ -18,16 +18,26 @@ M = TypeVar("M", bound=Message)
 
 
 def decode(kind: type[M], encoded: bytes, what: str, max_bytes: int) -> M:
-    """Return the message that these bytes are; raise `Refusal` if they are no message or not canonical.
+    """Return the message that these bytes are; raise `Refusal` if they are no message or not canonical."""
+    message = parse(kind, encoded, what, max_bytes)
+    check_canonical(message, encoded, what)
+    return message
+
+
+def parse(kind: type[M], encoded: bytes, what: str, max_bytes: int) -> M:
+    """Return the message; raise `Refusal` if there is none. For who first says what a strange field means."""
+    limits.check_at_most(f"{what}: bytes", len(encoded), max_bytes)
+    try:
+        return kind.FromString(encoded)
+    except DecodeError as error:
+        raise Refusal(Reason.MALFORMED, f"{what}: {len(encoded)} bytes are no {kind.__name__}") from error
+
+
+def check_canonical(message: Message, encoded: bytes, what: str) -> None:
+    """Return nothing if these bytes are the one encoding of the message; raise `Refusal` otherwise.
 
     Unknown fields are dropped before the message is encoded again: it would write them back as they came.
     """
-    limits.check_at_most(f"{what}: bytes", len(encoded), max_bytes)
-    try:
-        message = kind.FromString(encoded)
-    except DecodeError as error:
-        raise Refusal(Reason.MALFORMED, f"{what}: {len(encoded)} bytes are no {kind.__name__}") from error
     message.DiscardUnknownFields()
-    if message.SerializeToString() != encoded:
+    if message.SerializeToString(deterministic=True) != encoded:
         raise Refusal(Reason.MALFORMED, f"{what}: expected the canonical encoding, got another spelling")
-    return message

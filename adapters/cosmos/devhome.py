@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bech32 import bech32_encode, convertbits
+from proofs import bech32
 
 DENOM = "stake"
 """The coin of every development chain: what is staked, what pays fees, what `balances` counts."""
@@ -116,8 +116,7 @@ def _key_bytes(file: Path) -> bytes:
 
 def _bech32(prefix: str, public_key: bytes) -> str:
     """Return the address of a consensus key, written with another prefix: nobody can sign for it."""
-    address = hashlib.sha256(public_key).digest()[:20]
-    return bech32_encode(prefix, convertbits(address, 8, 5) or [])
+    return bech32.encode(prefix, hashlib.sha256(public_key).digest()[:20])
 
 
 def _fill(genesis: dict[str, Any], options: DevChainOptions, homes: Sequence[Home]) -> None:

@@ -7,12 +7,10 @@ the proposer of a set, and priorities; they are skipped. Sizes are checked befor
 Implements: tendermint/types/{types,validator}.proto, tendermint/crypto/keys.proto.
 """
 
-from typing import TypeVar
-
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from proofs import limits
+from proofs import limits, protobuf
 from proofs.lightclients.tendermint.keys import validator
 from proofs.lightclients.tendermint.types import (
     BlockId,
@@ -42,12 +40,10 @@ _FLAGS = {
 }
 _FLAG_OF = {value: flag for flag, value in _FLAGS.items()}
 
-M = TypeVar("M", bound=Message)
-
 
 def decode_light_block(encoded: bytes) -> LightBlock:
     """Return the light block; raise `Refusal` if these are not its canonical bytes. Nothing is verified."""
-    message = _parse("light block", types_pb2.LightBlock, encoded)
+    message = protobuf.parse(types_pb2.LightBlock, encoded, "light block", limits.MAX_LIGHT_BLOCK)
     _present("light block", message, "signed_header", "validator_set")
     _present("signed header", message.signed_header, "header", "commit")
     commit = message.signed_header.commit
@@ -64,15 +60,15 @@ def decode_light_block(encoded: bytes) -> LightBlock:
         ),
         validators=validators,
     )
-    _check_canonical("light block", message, encoded)
+    protobuf.check_canonical(message, encoded, "light block")
     return block
 
 
 def decode_validators(encoded: bytes) -> Validators:
     """Return the validator set; raise `Refusal` if these are not its canonical bytes. Nothing is verified."""
-    message = _parse("validator set", validator_pb2.ValidatorSet, encoded)
+    message = protobuf.parse(validator_pb2.ValidatorSet, encoded, "validator set", limits.MAX_LIGHT_BLOCK)
     validators = _validators(message)
-    _check_canonical("validator set", message, encoded)
+    protobuf.check_canonical(message, encoded, "validator set")
     return validators
 
 
@@ -105,23 +101,6 @@ def encode_validators(validators: Validators) -> bytes:
     Chains insist on a proposer and do not say which: it is the first validator. Priorities are zero.
     """
     return _validators_message(validators).SerializeToString(deterministic=True)
-
-
-def _parse(what: str, message_type: type[M], encoded: bytes) -> M:
-    limits.check_at_most(f"{what}: bytes", len(encoded), limits.MAX_LIGHT_BLOCK)
-    try:
-        return message_type.FromString(encoded)
-    except DecodeError as error:
-        raise Refusal(Reason.MALFORMED, f"{what}: expected protobuf, got {encoded[:32].hex()}...") from error
-
-
-def _check_canonical(what: str, message: Message, encoded: bytes) -> None:
-    message.DiscardUnknownFields()
-    if message.SerializeToString(deterministic=True) != encoded:
-        raise Refusal(
-            Reason.MALFORMED,
-            f"{what}: expected canonical protobuf, got {len(encoded)} bytes that would not be written again",
-        )
 
 
 def _present(what: str, message: Message, *names: str) -> None:
