@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 TREE: dict[str, tuple[str, str]] = {
-    "dev": ("gateway.cli.dev", "Two local chains and three gateways: up, down, status."),
+    "dev": ("gateway.cli.dev", "Local chains and three gateways: up, down, status."),
     "demo": ("gateway.cli.demo", "The whole story on local chains, ending by itself with a count."),
     "run": ("gateway.cli.run", "Run a gateway."),
     "doctor": ("gateway.cli.doctor", "Check everything a gateway needs, and say how to fix it."),

@@ -1,4 +1,4 @@
-"""`isthmus dev`: two local chains and three gateways, up and down."""
+"""`isthmus dev`: local chains and three gateways, up and down."""
 
 import asyncio
 from contextlib import suppress
@@ -14,7 +14,7 @@ from gateway.cli.output import CliError, Exit, Json, emit_json, note
 from gateway.dev import evm, place, processes
 from gateway.dev.binaries import NoNode, anvil_binary, simd_binary
 
-app = typer.Typer(help="Two local chains and three gateways.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Local chains and three gateways.", no_args_is_help=True, rich_markup_mode=None)
 
 
 class Beside(Enum):
@@ -40,7 +40,7 @@ def up(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start two anvil nodes with our contracts and three gateways (2 of 3), and leave them running."""
+    """Start two anvil nodes (or what --with says) and three gateways, and leave them running."""
     if memory:
         _memory_network(as_json=as_json)
         return

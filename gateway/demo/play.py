@@ -30,7 +30,7 @@ async def demonstrate(
     _end_on_sigterm()
     async with _ground(screen, memory=memory, cosmos=cosmos) as stage:
         outcome = await story.play(stage, messages, screen.tell, screen.show)
-        _what_next(stage, screen, stay=stay)
+        _what_next(stage, screen, stay=stay, cosmos=cosmos)
         if stay:
             with suppress(asyncio.CancelledError):  # Ctrl-C is how it is meant to end
                 await asyncio.Event().wait()
@@ -102,11 +102,11 @@ def _accounts(network: place.Network) -> dict[ChainId, str]:
     return {ChainId(chain): f"0x{payer.address.hex()}" for chain, payer in pairs}
 
 
-def _what_next(stage: Stage, screen: Screen, *, stay: bool) -> None:
+def _what_next(stage: Stage, screen: Screen, *, stay: bool, cosmos: bool) -> None:
     if not stay:
-        screen.tell(
-            "to look around in what you saw: DEMO_STAY=1 make demo; to keep a network: isthmus dev up"
-        )
+        make, command = ("make demo WITH=cosmos", "up --with cosmos") if cosmos else ("make demo", "up")
+        look = f"DEMO_STAY=1 {make}"
+        screen.tell(f"to look around in what you saw: {look}; to keep a network: isthmus dev {command}")
         return
     for name, access in stage.gateways.items():
         screen.tell(f"gateway {name}: {access.url} (status page), {access.url}/v1/openapi.json")
