@@ -16,7 +16,7 @@ from proofs.verdict import Accepted, Rejected
 from relays.core.backoff import delay_s
 from relays.core.lane import Limits
 from relays.runtime.bell import Bell
-from relays.runtime.evidence import contradiction_of
+from relays.runtime.evidence import contradiction_of, may_contradict
 from relays.runtime.ports import TrustMemory
 from relays.runtime.status import ChainHealth, ChainMode
 from relays.runtime.trust import TrustBook
@@ -178,7 +178,7 @@ class ChainLink:
         known = self._status
         if known is not None and status.finalized.height < known.finalized.height:
             status = known
-        elif known is not None and _rivals(status.finalized, known.finalized):
+        elif known is not None and self._contradicts(status.finalized, known.finalized):
             await self._doubt(known.finalized, status.finalized)
             return
         self._status = status
@@ -195,12 +195,17 @@ class ChainLink:
             self._verified, self._verified_s = finalized, now_s
         elif finalized.height > self._verified.height and now_s - self._verified_s >= _VERIFY_EVERY_S:
             actual = await self.chain.block(self._verified.height)
-            if actual != self._verified:
+            if self._contradicts(actual, self._verified):
                 await self._doubt(self._verified, actual)
                 return
             self._verified, self._verified_s = finalized, now_s
             if self.spec.anchor is not None:
                 await self._stay_fresh(finalized)
+
+    def _contradicts(self, block: BlockRef, known: BlockRef) -> bool:
+        """Say whether this is another block in the place of one that means something."""
+        rivals = block.height == known.height and block != known
+        return rivals and may_contradict(self.spec, self.trust, known)
 
     async def _stay_fresh(self, finalized: BlockRef) -> None:
         """Bring trust to the newest block: it would run out on a chain from which nothing is proven."""
@@ -244,8 +249,3 @@ class ChainLink:
                 self._since_s = self._clock.now_s()
                 _log.info("chain.mode", chain=self.chain.chain_id, mode=mode.value, error=error)
             self._mode, self._error = mode, error
-
-
-def _rivals(one: BlockRef, other: BlockRef) -> bool:
-    """Say whether two blocks of one height are different blocks."""
-    return one.height == other.height and one != other

@@ -30,7 +30,7 @@ from relays.core.lane import LaneParams
 from relays.core.steps import Attest, Check, Effect, Observe, Prove, Submit, Track
 from relays.core.types import Leg
 from relays.runtime.carry import Carrier, host_of
-from relays.runtime.evidence import contradiction_of, prove_and_verify
+from relays.runtime.evidence import contradiction_of, may_contradict, prove_and_verify
 from relays.runtime.heads import ChainLink
 from relays.runtime.journal import Journal
 from relays.runtime.ports import Attestors, AttestorsMissing
@@ -114,7 +114,7 @@ async def _observe(world: World, step: Observe) -> Event:
 async def _find_violation(world: World, link: ChainLink, expected: BlockRef) -> Violated | None:
     """Return a violation when the block that the cursor is pinned to is provably no longer the chain's."""
     actual = await link.chain.block(expected.height)
-    if actual == expected:
+    if actual == expected or not may_contradict(link.spec, link.trust, expected):
         return None
     now_s = world.clock.now_s()
     detail = await contradiction_of(link.chain, link.spec, link.trust, expected, actual, now_s)
