@@ -22,7 +22,10 @@ _FAILED = {"refunded", "rejected", "parked"}
 
 @app.command()
 def send(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="Name or CAIP-2 id of the source chain.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FROM", help="Name or CAIP-2 id of the source chain; with /CLIENT if needed."),
+    ],
     destination: Annotated[str, typer.Argument(metavar="TO", help="Name or id of the destination chain.")],
     recipient: Annotated[str, typer.Argument(help="Recipient, in the destination's own notation.")],
     payload: Annotated[str, typer.Argument(help="Text, or 0x and hex. Empty for a token transfer.")] = "",
@@ -57,8 +60,7 @@ def _lane(lanes: list[dict[str, Any]], source: str, destination: str) -> dict[st
     found = [
         lane
         for lane in lanes
-        if source in (lane["source"], lane["source_name"])
-        and destination in (lane["destination"], lane["destination_name"])
+        if source in _names(lane, "source") and destination in _names(lane, "destination")
     ]
     if len(found) == 1:
         return found[0]
@@ -69,9 +71,18 @@ def _lane(lanes: list[dict[str, Any]], source: str, destination: str) -> dict[st
             exit_code=Exit.USAGE,
             hint=f"lanes of this gateway: {known}",
         )
+    ends = ", ".join(f"{lane['source_name']}/{lane['source_client']}" for lane in found)
     raise CliError(
-        f"{len(found)} lanes from {source!r} to {destination!r}", exit_code=Exit.USAGE, hint="use CAIP-2 ids"
+        f"{len(found)} lanes from {source!r} to {destination!r}",
+        exit_code=Exit.USAGE,
+        hint=f"say which client or channel: {ends}",
     )
+
+
+def _names(lane: dict[str, Any], side: str) -> set[str]:
+    """Return what one end of a lane may be called: the chain's id or name, alone or with the client."""
+    chains = {lane[side], lane[f"{side}_name"]}
+    return chains | {f"{chain}/{lane[f'{side}_client']}" for chain in chains}
 
 
 def _item(recipient: str, payload: str, token: str, amount: int) -> dict[str, Any]:

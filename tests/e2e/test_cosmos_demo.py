@@ -96,3 +96,10 @@ def check_network(where, network):
         assert tried.returncode == 0, f"{hint}: {tried.stderr}"
         if hint[0] == "send":
             assert "acknowledged" in tried.stdout
+    receiver = next(hint for hint in shown.stderr.split() if hint.startswith("cosmos1"))
+    coins = ("Zone", receiver, "--token", "stake", "--amount", "5", "--wait")
+    unclear = isthmus("send", "Hub", *coins, **alpha)
+    assert unclear.returncode == 2
+    assert "say which client or channel: Hub/channel-0, Hub/07-tendermint-1" in unclear.stderr
+    for end in ("Hub/channel-0", "cosmos:chain-a/07-tendermint-1"):
+        assert isthmus("send", end, *coins, **alpha).returncode == 0
