@@ -136,7 +136,8 @@ class Carried:
     proofs: UntrustedProofs | None
     """One for each claim of the delivery, in order; None when there are no claims."""
     conflict: UntrustedUpdate | None = None
-    """Misbehaviour: another header that the hosted client would accept, at the height of the last update."""
+    """Misbehaviour: another header that the hosted client would accept, at the height of the last update, or
+    above it with a time that is not after its own."""
 
 
 Evidence = Attested | Carried

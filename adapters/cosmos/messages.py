@@ -113,11 +113,10 @@ def _carried_updates(carried: Carried, client: ClientId, signer: str, revision: 
         raise Refused("misbehaviour: expected the block that the client trusts and one after it")
     base, last = carried.updates[-2:]
     # The client took the other header in one step from the first block, hence it does so again.
-    misbehaviour = tendermint_pb2.Misbehaviour(
-        client_id=client,
-        header_1=_header(base, last, revision),
-        header_2=_header(carried.updates[0], carried.conflict, revision),
-    )
+    own, other = _header(base, last, revision), _header(carried.updates[0], carried.conflict, revision)
+    if carried.conflict.target.height > last.target.height:  # the higher one must come first
+        own, other = other, own
+    misbehaviour = tendermint_pb2.Misbehaviour(client_id=client, header_1=own, header_2=other)
     return [*updates[:-1], _update(client, misbehaviour, signer)]
 
 

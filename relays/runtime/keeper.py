@@ -210,7 +210,7 @@ class ClientKeeper:
         if proving.trust.at(given.target) is not None:
             return True
         if target.height > proving.head().height:
-            return False
+            return await self._compare_times(seen, given)
         if not 0 < seen.trusted_height < target.height:
             return True
         try:
@@ -225,8 +225,26 @@ class ClientKeeper:
         except Pruned as error:
             self._note(f"not compared: {error}")
             return True
+        if is_fork is not True:
+            _log.warning("client.other_header", client=self._host.client, given=given.target, own=own)
         if is_fork is not False:
             await self._report(seen, own, is_proven=is_fork is True)
+        return True
+
+    async def _compare_times(self, seen: SeenClientUpdate, given: UntrustedUpdate) -> bool:
+        """Report a header above everything that we have seen whose time is not after that of our head.
+
+        Blocks of a height that may never come could not be compared otherwise. Returns whether it was so.
+        """
+        proving, now_s = self._host.proving, self._clock.now_s()
+        own = proving.head()
+        if not 0 < seen.trusted_height < own.height:
+            return False
+        if not isinstance(await proving.trust.advance_to(proving.chain, proving.spec, own, now_s), Accepted):
+            return False
+        if await self._is_fork(seen.trusted_height, own, given) is not True:
+            return False
+        await self._report(seen, own, is_proven=True)
         return True
 
     async def _is_fork(self, trusted_height: Height, own: BlockRef, given: UntrustedUpdate) -> bool | None:
@@ -244,7 +262,6 @@ class ClientKeeper:
                 verdict = misbehaviour(base, ours, given, proving.spec.params, now_s)
                 if isinstance(verdict, Accepted):
                     return True
-        _log.warning("client.other_header", client=self._host.client, given=given.target, own=own)
         return False if isinstance(begin, Accepted) else None
 
     async def _report(self, seen: SeenClientUpdate, own: BlockRef, *, is_proven: bool) -> None:

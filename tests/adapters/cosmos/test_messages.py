@@ -171,6 +171,13 @@ def test_misbehaviour_is_both_headers_each_from_a_block_that_leads_to_it() -> No
     assert found.header_1.signed_header.header.app_hash != found.header_2.signed_header.header.app_hash
 
 
+def test_of_headers_whose_times_conflict_the_higher_one_comes_first() -> None:
+    updates = (BLOCKS[1].update, BLOCKS[3].update)
+    [frozen] = made(carried([], updates=updates, conflict=forged(BLOCKS[6], time_ns=1).update))
+    found = tendermint_pb2.Misbehaviour.FromString(frozen.client_message.value)
+    assert [header.signed_header.header.height for header in (found.header_1, found.header_2)] == [6, 3]
+
+
 def test_attested_claims_share_one_proof_over_the_whole_list() -> None:
     claims = [Sent(packet=packet(number, lane=LANE)) for number in (4, 5)]
     update, *packets = made(delivery(claims, ATTESTED))

@@ -80,27 +80,41 @@ def traitor(side: Side) -> Traitor:
     return Traitor(home.seed, validator(KeyType.ED25519, home.public_key, side.chain.options.powers[0]))
 
 
-async def forged_update(side: Side, height: Height) -> UntrustedUpdate:
-    """Return a header in the place of the chain's own, of another state, signed as well as that."""
+async def forged_update(side: Side, height: Height, *, higher: int = 0) -> UntrustedUpdate:
+    """Return a header like the chain's own there, or of so much higher, of another state, signed as well."""
     client = CometClient("node", side.chain.node.rpc_url, RpcLimits())
     try:
         [own] = await read_blocks(client, side.id, side.host.native_id, [height])
     finally:
         await client.close()
-    header = replace(own.header, app_hash=sha256(b"tokens for the traitor"))
+    header = replace(own.header, height=height + higher, app_hash=sha256(b"tokens for the traitor"))
     only = (traitor(side),)
     return signed(header, only, only, chain=side.id).update
 
 
-async def give(chains: Pair, lane: Lane, update: UntrustedUpdate) -> None:
-    """Give the client on chain-b a header of chain-a, as anybody may."""
-    client = lane.destination_client
+async def give(chains: Pair, client: ClientId, update: UntrustedUpdate) -> None:
+    """Give a client on chain-b a header of chain-a, as anybody may."""
     known = await hosted(chains.b.host, client, await chains.b.host.head())
     source = chains.a.host.source
     base = await source.update(await source.block(Height(known.state.latest_height.revision_height)))
     evidence = Carried(updates=(base, update), proofs=None)
+    lane = replace(chains.v2.there, destination_client=client)
     delivery = Delivery(lane=lane, proven=(), evidence=evidence, key="forged")
     await chains.b.host.execute(messages(delivery, client, ADMIN, with_update=True))
+
+
+async def frozen_and_halted(chains: Pair, lane: Lane, client: ClientId, forged: UntrustedUpdate) -> None:
+    """Return once a client is frozen by its chain's own state, and the lane says why it stands still."""
+
+    async def is_frozen() -> bool:
+        return (await chains.b.client(client)).status == "frozen"
+
+    async def is_halted() -> bool:
+        return (await chains.relayers[0].lane(lane))["state"] == "halted"
+
+    await chains.until(is_frozen, what="the client is frozen")
+    await chains.until(is_halted, what="the lane is halted")
+    assert forged.target.hash.hex() in (await chains.relayers[0].lane(lane))["reason"]
 
 
 @pytest.mark.covers("LC-10")
@@ -115,19 +129,18 @@ async def test_a_client_that_was_given_a_forged_fork_is_frozen_and_its_lanes_hal
     assert (await chains.b.client(lane.destination_client)).status == "active"
 
     forged = await forged_update(chains.a, Height(height + 1))
-    await give(chains, lane, forged)
-
-    async def is_frozen() -> bool:
-        return (await chains.b.client(lane.destination_client)).status == "frozen"
-
-    await chains.until(is_frozen, what="the client is frozen")
-
-    async def is_halted() -> bool:
-        return (await relayer.lane(lane))["state"] == "halted"
-
-    await chains.until(is_halted, what="the lane is halted")
-    assert forged.target.hash.hex() in (await relayer.lane(lane))["reason"]
+    await give(chains, lane.destination_client, forged)
+    await frozen_and_halted(chains, lane, lane.destination_client, forged)
     before = await chains.received(chains.v1.there)
     await chains.transfer(chains.v1.there, 7)
     await chains.arrived(chains.v1.there, before + 7)
     assert (await relayer.lane(chains.v1.there))["state"] == "running"
+
+
+@pytest.mark.covers("LC-06")
+async def test_a_header_of_a_height_that_may_never_come_is_reported_for_its_time(chains: Pair) -> None:
+    client = ClientId("07-tendermint-0")
+    head = (await chains.a.host.head()).height
+    forged = await forged_update(chains.a, Height(head), higher=10**9)
+    await give(chains, client, forged)
+    await frozen_and_halted(chains, chains.v1.there, client, forged)
