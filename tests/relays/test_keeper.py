@@ -238,6 +238,29 @@ async def test_a_header_above_everything_seen_is_looked_at_when_the_chain_gets_t
     assert len(yard.hosting.delivered) == 1
 
 
+@pytest.mark.covers("LC-06")
+async def test_a_header_above_everything_seen_is_reported_once_the_chain_has_passed_its_time() -> None:
+    yard = Yard()
+    far = forged(BLOCKS[90], time_ns=BLOCKS[15].block.header.time_ns)
+    yard.hosting.given.append(given(far, host_height=501))
+    await yard.look(at=14)
+    assert (yard.hosting.delivered, yard.lost) == ([], [])
+    await yard.look(at=15)
+    [delivery] = yard.hosting.delivered
+    assert isinstance(delivery.evidence, Carried)
+    assert delivery.evidence.conflict == far.update
+    assert [update.target for update in delivery.evidence.updates] == [BLOCKS[10].ref, BLOCKS[15].ref]
+    assert "fork" in yard.lost[0]
+
+
+async def test_a_header_that_the_chain_has_and_we_have_not_seen_is_no_fork() -> None:
+    yard = Yard()
+    yard.hosting.given.append(given(BLOCKS[16], host_height=501))
+    for height in (13, 15, 16):
+        assert await yard.look(at=height) is ClientMode.ACTIVE
+    assert (yard.hosting.delivered, yard.lost) == ([], [])
+
+
 async def test_a_closed_end_is_told_at_every_look_for_a_lane_may_begin_late() -> None:
     yard = Yard()
     await yard.look(at=11)
