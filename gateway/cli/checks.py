@@ -17,14 +17,19 @@ from adapters.discovery import DiscoveryError
 from adapters.errors import AdapterError, Refused
 from adapters.secret import SecretUnavailableError
 from gateway.config.plugins import InstalledAdapters
-from gateway.config.schema import ChainConfig, Config, EndConfig, LaneConfig
+from gateway.config.schema import ChainConfig, Config, EndConfig, LaneConfig, Security
 from gateway.keys.keystore import Keystore, KeystoreError
 from gateway.keys.signer import LocalSigner
 from gateway.lanes import lane_signer
+from gateway.store.trust import look_up_trust
 from proofs.types import ChainId
+from proofs.verdict import Accepted, Rejected
 from relays.runtime.clock import SystemClock
+from relays.runtime.trust import TrustBook
 
 _TIMEOUT_S = 10.0
+_CLIMB_TIMEOUT_S = 60.0
+"""For a light client that has far to go from its anchor."""
 _STALE_S = 600.0
 
 
@@ -51,6 +56,7 @@ async def examine(config: Config) -> list[Finding]:
     up = {name: chain for name, chain in chains.items() if chain is not None and name in answered}
     work: list[Coroutine[Any, Any, list[Finding]]] = [_peers(config)]
     work += [_lane(lane, config, up) for lane in config.lanes]
+    work += [_light_client(one, up[one.id], config) for one in config.chains if one.id in up]
     work += [_funds(one, up[one.id]) for one in config.chains if one.id in up]
     for more in await asyncio.gather(*work):
         findings += more
@@ -141,6 +147,31 @@ def _endpoints(subject: str, chain: GatewayChain) -> list[Finding]:
     ]
 
 
+async def _light_client(config: ChainConfig, chain: GatewayChain, whole: Config) -> list[Finding]:
+    """Go from where trust starts to the newest final block, where the configuration names a start."""
+    spec = InstalledAdapters()[config.adapter].light_client(config.id, config.config)
+    if spec.anchor is None:
+        return []
+    book = TrustBook()
+    known = await asyncio.to_thread(look_up_trust, whole.store_file(), spec.anchor)
+    if known is not None:
+        book.recall(known)
+    start = known.block.height if known is not None else spec.anchor.height
+    try:
+        async with asyncio.timeout(_CLIMB_TIMEOUT_S):
+            final = (await chain.status()).finalized
+            verdict = await book.advance_to(chain, spec, final, SystemClock().now_s())
+    except (AdapterError, TimeoutError) as error:
+        ok, detail = False, f"{type(error).__name__}: {error}"
+    else:
+        ok = isinstance(verdict, Accepted)
+        detail = f"{spec.family}, verified from block {start} to {final.height}" if ok else str(verdict)
+        if isinstance(verdict, Rejected):
+            detail = f"{verdict.reason.value}: {verdict.detail}"
+    fix = "" if ok else "compare `chains.config` with sources that you trust: isthmus ibc trust CHAIN"
+    return [Finding(check="light client", subject=config.id, ok=ok, detail=detail, fix=fix)]
+
+
 async def _lane(entry: LaneConfig, config: Config, up: dict[ChainId, GatewayChain]) -> list[Finding]:
     """Compare the client on the destination with the lane's configuration."""
     reverse = {other.lane().reverse(): other for other in config.lanes}
@@ -169,22 +200,37 @@ async def _lane(entry: LaneConfig, config: Config, up: dict[ChainId, GatewayChai
 def _compared(entry: LaneConfig, view: ClientView) -> list[Finding]:
     configured = sorted(one.address.lower() for one in entry.attestors)
     on_chain = sorted("0x" + address.hex() for address in view.attestors)
-    pairs = (
+    pairs: list[tuple[str, object, object]] = [
         ("attestors", ", ".join(configured), ", ".join(on_chain)),
         ("threshold", entry.threshold, view.threshold),
         ("counterparty", entry.source.client, view.counterparty),
         ("frozen", False, view.frozen),
-    )
+    ]
+    if entry.security is Security.LIGHT_CLIENT:
+        pairs += [("ordered", entry.ordered, view.ordered), ("closed", False, view.closed)]
     differences = [
         (ours != theirs, f"{name}: configured {ours}; on chain {theirs}") for name, ours, theirs in pairs
     ]
     wrong = [text for differs, text in differences if differs]
     subject = _end(entry.destination)
     if not wrong:
-        detail = f"{view.threshold} of {len(view.attestors)}, as configured, height {view.latest_height}"
-        return [Finding(check="client", subject=subject, ok=True, detail=detail)]
+        who = f"{view.threshold} of {len(view.attestors)}" if view.attestors else view.kind
+        detail = f"{who}, as configured, height {view.latest_height}"
+        found = Finding(check="client", subject=subject, ok=True, detail=detail)
+        return [found, *_expiry(subject, view)]
     fix = "correct the configuration, or migrate the client on chain"
     return [Finding(check="client", subject=subject, ok=False, detail=text, fix=fix) for text in wrong]
+
+
+def _expiry(subject: str, view: ClientView) -> list[Finding]:
+    """Say how long the client lives without a newer header, if it expires at all."""
+    if not view.trusting_period_s:
+        return []
+    left_s = view.latest_time_s + view.trusting_period_s - SystemClock().now_s()
+    ok = left_s > view.trusting_period_s / 3
+    detail = f"in {left_s:.0f} s without a newer header" if left_s > 0 else f"{-left_s:.0f} s ago"
+    fix = "let a gateway run: it refreshes clients" if left_s > 0 else "make a new client: isthmus ibc create"
+    return [Finding(check="expiry", subject=subject, ok=ok, detail=detail, fix="" if ok else fix)]
 
 
 async def _peers(config: Config) -> list[Finding]:
@@ -199,7 +245,7 @@ async def _peers(config: Config) -> list[Finding]:
             )
         )
     findings = []
-    for entry in config.lanes:
+    for entry in [one for one in config.lanes if one.security is Security.ATTESTED]:
         missing = [one.name for one in entry.attestors if errors.get(one.name)]
         live = len(entry.attestors) - len(missing)
         ok = live >= entry.threshold

@@ -6,9 +6,13 @@ gateway's own database, and is worth as much. A changed anchor in the configurat
 Implements `relays.runtime.ports.TrustMemory`.
 """
 
+from pathlib import Path
+
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.store.engine import open_engine
 from gateway.store.store import SqliteStore
 from gateway.store.tables import TRUST
 from proofs.types import Assurance, BlockRef, Height, TrustedState
@@ -27,6 +31,23 @@ class SqliteTrust:
     async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
         """Keep this state for its chain instead of the one before, and return when it is durable."""
         await self._store.writer.write(lambda connection: _remember(connection, anchor, state), rows=1)
+
+
+def look_up_trust(file: Path, anchor: BlockRef) -> TrustedState | None:
+    """Return what the gateway with this database trusts under an anchor, whether it runs or not.
+
+    None when there is nothing, or no database of this version.
+    """
+    if not file.is_file():
+        return None
+    engine = open_engine(file)
+    try:
+        with engine.connect() as connection:
+            return _recall(connection, anchor)
+    except SQLAlchemyError:
+        return None
+    finally:
+        engine.dispose()
 
 
 def _recall(connection: Connection, anchor: BlockRef) -> TrustedState | None:

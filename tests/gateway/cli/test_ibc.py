@@ -110,6 +110,72 @@ async def test_what_is_pending_is_shown_and_cleared_without_a_configured_lane(ib
     assert after["after"]["to_receive"]["unacknowledged"] == []
 
 
+@pytest.fixture
+def doctor(place, channel):
+    """Run doctor on this configuration with the lanes of the channel, changed; return findings by check."""
+
+    def run(*changes):
+        text = (place / "gateway.toml").read_text() + "\n" + channel["toml"]
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        file = place / "doctor.toml"
+        file.write_text(text)
+        done = isthmus("doctor", "--json", ISTHMUS_CONFIG=str(file), ISTHMUS_PASSWORD=PASSWORD)
+        found = json.loads(done.stdout)["findings"]
+        assert done.returncode == (0 if all(one["ok"] for one in found) else 3), done.stderr
+        return {(one["check"], one["subject"]): one for one in found}
+
+    return run
+
+
+def test_doctor_is_content_with_two_chains_and_their_channel(doctor, channel):
+    found = doctor()
+    assert [one for one in found.values() if not one["ok"]] == []
+    for chain, end in zip(channel["chains"], channel["channel"], strict=True):
+        assert "verified from block" in found["light client", chain]["detail"]
+        assert "07-tendermint, as configured" in found["client", f"{chain}/{end}"]["detail"]
+        assert "without a newer header" in found["expiry", f"{chain}/{end}"]["detail"]
+        assert "expected an endpoint with grpc_url" in found["funds", chain]["detail"]
+    assert not [check for check, _ in found if check == "attestors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('trust_hash = "', f'trust_hash = "{"ab" * 32}" # "'), "abababab"),
+        (("trusting_period_s = ", "trusting_period_s = 1 # "), "expired"),
+    ],
+)
+def test_doctor_finds_a_block_from_which_trust_cannot_start(doctor, channel, change, words):
+    found = doctor(change)["light client", channel["chains"][0]]
+    assert not found["ok"]
+    assert words in found["detail"]
+    assert "isthmus ibc trust" in found["fix"]
+
+
+def test_doctor_finds_a_node_of_another_chain_and_what_is_wrong_with_a_channel(doctor, channel, chains):
+    node, wrong = chains.first.node.rpc_url, chains.second.node.rpc_url
+    found = doctor(
+        (node, wrong),
+        ("[[lanes]]", "[[lanes]]\nordered = true"),
+        ("[[lanes]]\nfrom", "[[lanes]]\nordered = true\nfrom"),
+    )
+    assert "chain-b" in found["chain", f"A ({channel['chains'][0]})"]["detail"]
+    end = f"{channel['chains'][1]}/{channel['channel'][1]}"
+    assert found["client", end]["detail"] == "ordered: configured True; on chain False"
+
+
+def test_doctor_finds_a_key_without_funds(doctor, place, channel, chains):
+    Keystore(place / "data" / "keystore").save("poor", bytes(31) + b"\x77", PASSWORD)
+    url = chains.first.node.rpc_url
+    with_grpc = f'{url}"\ngrpc_url = "{chains.first.node.grpc_target}'
+    found = doctor(("keystore:relayer", "keystore:poor"), (url, with_grpc))["funds", channel["chains"][0]]
+    assert not found["ok"]
+    assert "holds 0 stake" in found["detail"]
+    assert found["fix"].startswith("send funds to cosmos1")
+
+
 def test_new_clients_and_a_new_connection_are_made_when_asked_for(ibc, channel):
     done = ibc("create", "channel", "A", "B", "--port", "mock", "--version", "mock-version",
                "--order", "ordered", "--new-client-connection")  # fmt: skip
