@@ -19,6 +19,7 @@ from gateway.store.queries import LaneTotals, Stored, Wanted
 from gateway.store.store import SqliteStore
 from gateway.views import ChainView, Explanation, LaneView, MessagePage, MessageView, Overview
 from proofs.bundle import Bundle, to_json, verify_bundle
+from proofs.registry import started_at
 from proofs.types import ChainId, Lane, Sent
 from proofs.verdict import Accepted
 from relays.core.types import State
@@ -112,10 +113,13 @@ class Reader:
             raise Conflict(f"expected a configured chain, got {stored.lane.source}")
         claim = Sent(packet=stored.message.packet)
         block = await link.chain.block(stored.message.height)
+        trusted = await link.trust.advance_to(link.chain, link.spec, block, self._clock.now_s())
+        if not isinstance(trusted, Accepted):
+            raise Conflict(f"the block in which it was sent cannot be verified: {trusted}")
         made = Bundle(
             lane=stored.lane,
             claim=claim,
-            params=link.spec.params,
+            params=started_at(link.spec.params, block),
             update=await link.chain.update(block),
             store=link.chain.store,
             proofs=await link.chain.prove(stored.lane, [claim], block),

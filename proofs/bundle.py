@@ -1,9 +1,10 @@
-"""A proof to take away: everything that is needed to judge one claim again, without a network, years later.
+"""A proof to take away: everything that is needed to judge one claim again, later, without a network.
 
 A bundle carries the light client's parameters, the update that makes a block trusted, and the proof of the
 claim in it. `verify_bundle` does what the gateway did, from scratch. It does not say that the parameters
-are the right ones: whoever checks a bundle compares them (chain, witnesses or signers, contract address)
-with what they hold to be true.
+are the right ones: whoever checks a bundle compares them (chain, witnesses or signers, contract address, the
+block where trust starts, which is the proven one) with what they hold to be true. Where trust in a block
+ends with a trusting period, so does the bundle's: `expired` says that signatures prove nothing any more.
 
 As JSON it is an object of objects, with bytes in base64. It implements no published format; `version` is
 ours.
@@ -60,6 +61,7 @@ class _Wire:
     lane: Lane
     packet: Packet
     acknowledgements: tuple[bytes, ...]
+    closed: bool
     params: dict[str, Any]
     update: UntrustedUpdate
     store: CommitmentStore
@@ -69,7 +71,8 @@ class _Wire:
 def verify_bundle(bundle: Bundle, now_s: float) -> Verdict[Proven[Claim]]:
     """Judge a bundle from scratch: first the block, then the claim in it. Never raises for any bundle.
 
-    `now_s` is the clock of whoever checks, unix seconds; it only bounds how far in the future a block may be.
+    `now_s` is the clock of whoever checks, unix seconds; it bounds how far in the future a block may be, and,
+    for light clients with a trusting period, how far in the past.
     """
     trusted = advance(None, bundle.update, bundle.params, now_s)
     if not isinstance(trusted, Accepted):
@@ -86,6 +89,7 @@ def to_json(bundle: Bundle) -> dict[str, Any]:
         lane=bundle.lane,
         packet=claim.packet,
         acknowledgements=claim.acknowledgements if isinstance(claim, Acknowledged) else (),
+        closed=isinstance(claim, NotReceived) and claim.closed,
         params=msgspec.to_builtins(bundle.params),
         update=bundle.update,
         store=bundle.store,
@@ -117,7 +121,7 @@ def _claim(wire: _Wire) -> Claim:
     claims: dict[str, Claim] = {
         "Sent": Sent(packet=wire.packet),
         "Acknowledged": Acknowledged(packet=wire.packet, acknowledgements=wire.acknowledgements),
-        "NotReceived": NotReceived(packet=wire.packet),
+        "NotReceived": NotReceived(packet=wire.packet, closed=wire.closed),
     }
     if wire.kind not in claims:
         raise BundleError(f"bundle: expected a kind of {sorted(claims)}, got {wire.kind[:64]!r}")

@@ -13,7 +13,7 @@ from proofs.evm.storage import RouterStorage
 from proofs.ibc_store import IbcStore
 from proofs.lightclients import agreement, quorum, tendermint
 from proofs.memory_tree import MemoryStore
-from proofs.types import Claim, CommitmentStore, TrustedState, UntrustedProof, UntrustedUpdate
+from proofs.types import BlockRef, Claim, CommitmentStore, TrustedState, UntrustedProof, UntrustedUpdate
 from proofs.verdict import Reason, Rejected, Verdict
 
 LightClientParams = agreement.AgreementParams | quorum.QuorumParams | tendermint.TendermintParams
@@ -81,9 +81,14 @@ def assume(
     if not isinstance(params, tendermint.TendermintParams):
         detail = f"light client: expected one that starts at a block, got {type(params).__name__}"
         return Rejected(reason=Reason.WRONG_CHAIN, detail=detail)
-    target = untrusted_update.target
-    start = replace(params, anchor_height=target.height, anchor_hash=target.hash)
-    return advance(None, untrusted_update, start, now_s)
+    return advance(None, untrusted_update, started_at(params, untrusted_update.target), now_s)
+
+
+def started_at(params: LightClientParams, block: BlockRef) -> LightClientParams:
+    """Return the parameters of somebody who trusts this block; the same where trust starts at no block."""
+    if not isinstance(params, tendermint.TendermintParams):
+        return params
+    return replace(params, anchor_height=block.height, anchor_hash=block.hash)
 
 
 def misbehaviour(

@@ -103,3 +103,9 @@ def check_network(where, network):
     assert "say which client or channel: Hub/channel-0, Hub/07-tendermint-1" in unclear.stderr
     for end in ("Hub/channel-0", "cosmos:chain-a/07-tendermint-1"):
         assert isthmus("send", end, *coins, **alpha).returncode == 0
+        bundle = f"{where}/bundle.json"
+        exported = isthmus("message", "export", "last", bundle, **alpha)
+        assert exported.returncode == 0, exported.stderr
+        verified = json.loads(isthmus("verify", "--offline", bundle, "--json").stdout)
+        assert (verified["verdict"], verified["light_client"]) == ("proven", "tendermint")
+        assert (verified["assurance"], verified["unsafe"]) == ("consensus", False)

@@ -10,6 +10,7 @@ from proofs.hashing import sha256
 from proofs.lightclients.agreement import AgreementParams
 from proofs.merkle import binary
 from proofs.records import replace
+from proofs.registry import started_at
 from proofs.types import (
     Acknowledged,
     BlockRef,
@@ -23,6 +24,7 @@ from proofs.types import (
     UntrustedUpdate,
 )
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected
+from tests.support.cosmos_blocks import FOUR, START_S, grow, params_of
 from tests.support.evidence import ROUTER, TIME_S, memory_entries, memory_header, memory_proof
 from tests.support.packets import LANE, packet
 
@@ -67,6 +69,31 @@ def test_a_bundle_comes_back_from_json_and_holds(chain, claim):
     verdict = bundles.verify_bundle(restored, TIME_S)
     assert isinstance(verdict, Accepted)
     assert verdict.value.claim == claim
+
+
+def test_a_timeout_on_close_stays_one():
+    original = replace(BUNDLE, claim=NotReceived(packet=packet(3), closed=True))
+    assert bundles.from_json(json.loads(json.dumps(bundles.to_json(original)))) == original
+
+
+def test_a_bundle_of_a_chain_with_a_trusting_period_holds_until_that_is_over():
+    """Trust starts at the block itself: no older block, and no newer one, has to be trusted for it."""
+    chain = grow([FOUR] * 9)
+    update, params = chain[7].update, params_of(chain[2])
+    bundle = replace(
+        BUNDLE,
+        params=started_at(params, update.target),
+        update=update,
+        store=CommitmentStore(chain=update.target.chain, format="ics23", address=b"ibc"),
+        proofs=UntrustedProofs(format="ics23", at=update.target, common=(), each=(UntrustedProof(nodes=()),)),
+    )
+    restored = bundles.from_json(json.loads(json.dumps(bundles.to_json(bundle))))
+    assert restored == bundle
+    unproven = bundles.verify_bundle(restored, START_S + 60)
+    assert unproven.reason is Reason.INCOMPLETE
+    late = bundles.verify_bundle(restored, START_S + params.trusting_period_s + 60)
+    assert late.reason is Reason.EXPIRED
+    assert bundles.verify_bundle(replace(restored, params=params), START_S + 60).reason is Reason.WRONG_BLOCK
 
 
 def test_a_bundle_whose_block_or_claim_does_not_hold_says_why():
