@@ -40,7 +40,7 @@ class EndpointConfig:
     rpc_url: str
     """CometBFT RPC."""
     grpc_url: str = ""
-    """gRPC, `host:port` or with http:// or https://; optional: only set-up and listings use it."""
+    """gRPC, `host:port` or with http:// or https://; optional: `isthmus doctor` asks it what signers hold."""
     ws_url: str = ""
     """Optional: new heads arrive here and only wake us. CometBFT serves it at /websocket of the RPC."""
 
