@@ -265,11 +265,17 @@ class ClientKeeper:
         return False if isinstance(begin, Accepted) else None
 
     async def _report(self, seen: SeenClientUpdate, own: BlockRef, *, is_proven: bool) -> None:
-        """Freeze the client with both headers. Lanes stop before, at a fork that we have proven."""
+        """Freeze the client with both headers. At a fork that we have proven, all lanes of the chain stop.
+
+        They stop first: two blocks that validators signed for one place contradict each other, whoever was
+        shown which.
+        """
         given = seen.untrusted_update.target
         if is_proven:
             _log.critical("client.fork", client=self._host.client, given=given, own=own)
-            self._lost(f"fork: {own.chain} {own.height}: expected {own.hash.hex()}, got {given.hash.hex()}")
+            fork = f"fork: {own.chain} {own.height}: expected {own.hash.hex()}, got {given.hash.hex()}"
+            self._lost(fork)
+            self._host.proving.contradict(fork)
         try:
             now_s = self._clock.now_s()
             updates = await updates_between(self._host, seen.trusted_height, own, now_s)

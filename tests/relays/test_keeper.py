@@ -23,6 +23,7 @@ from proofs.verdict import Reason, Rejected
 from relays.runtime.carry import Host
 from relays.runtime.heads import ChainLink
 from relays.runtime.keeper import ClientKeeper, ClientMode
+from relays.runtime.status import ChainMode
 from relays.runtime.trust import TrustBook
 from tests.support.clocks import ManualClock
 from tests.support.cosmos_blocks import (
@@ -225,6 +226,8 @@ async def test_a_header_that_conflicts_with_the_chains_own_freezes_the_client_an
     assert delivery.evidence.conflict == fork.update
     assert [update.target for update in delivery.evidence.updates] == [BLOCKS[10].ref, BLOCKS[12].ref]
     assert "fork" in yard.lost[0]
+    assert yard.proving.health().mode is ChainMode.HALTED
+    assert yard.acting.health().mode is ChainMode.UP
     assert await yard.look(at=14) is ClientMode.FROZEN
 
 
