@@ -89,11 +89,18 @@ def decode_abi(value: bytes) -> TransferData:
     )
 
 
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[{]")
+"""Counted before anything is parsed: how deep a parser may go is not ours to say, and a chain's to choose."""
+
+
 def decode_json(value: bytes) -> TransferData:
     """Return what a packet value in JSON says; raise `Refusal`. Spaces and the order of keys are free."""
+    if len(_BRACKETS.findall(_STRINGS.sub(b"", value))) > 1:
+        raise Refusal(Reason.MALFORMED, f"transfer: expected one flat JSON object, got {value[:80]!r}")
     try:
         found = json.loads(tuples.text(value), object_pairs_hook=_fields_once)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Refusal(Reason.MALFORMED, f"transfer: expected JSON, got {value[:80]!r}") from error
     if not isinstance(found, dict):
         raise Refusal(Reason.MALFORMED, f"transfer: expected a JSON object, got {value[:80]!r}")
