@@ -120,6 +120,8 @@ def _evidence(
         facts["times_out"] = "no time limit"
     elif message.timeout_s > now_s:
         facts["times_out_in_s"] = f"{message.timeout_s - now_s:.0f}"
+    if message.timeout_height:
+        facts["times_out_at_height"] = message.timeout_height
     facts["transaction"] = message.transaction
     if message.delivery:
         facts["delivery"] = message.delivery

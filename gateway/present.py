@@ -193,12 +193,21 @@ def message(stored: Stored, entry: LaneEntry | None, moves: Sequence[Moved]) -> 
         transaction=kept.transaction,
         height=kept.height,
         timeout_s=packet.timeout_s,
+        timeout_height=_timeout_height(packet),
         unsafe=entry.config.unsafe if entry is not None else False,
         trust=entry.trust() if entry is not None else "lane not configured",
         payloads=tuple(_payload(one) for one in packet.payloads),
         acknowledgements=tuple(f"0x{one.hex()}" for one in kept.acknowledgements),
         timeline=tuple(_entry(move) for move in moves),
     )
+
+
+def _timeout_height(packet: Packet) -> str:
+    """Return the height at which a packet times out as IBC writes it, empty when there is none."""
+    end = packet.channel
+    if end is None or not (end.timeout_revision or end.timeout_height):
+        return ""
+    return f"{end.timeout_revision}-{end.timeout_height}"
 
 
 def _is_refusal(packet: Packet, acknowledgements: tuple[bytes, ...]) -> bool:

@@ -172,6 +172,8 @@ class MessageView:
     height: int
     """Source block in which it was sent."""
     timeout_s: int
+    timeout_height: str
+    """`REVISION-HEIGHT` of the destination, of an IBC v1 packet that has such a timeout; empty: none."""
     unsafe: bool
     trust: str
     payloads: tuple[PayloadView, ...]

@@ -83,7 +83,8 @@ def message(one: dict[str, Any], now_s: float) -> None:
         "sent in": f"{one['transaction']} (block {one['height']})",
         "delivered in": one["delivery"] or "-",
         "delivered by": one["delivered_by"] or "-",
-        "timeout": age(one["timeout_s"], now_s),
+        "timeout": age(one["timeout_s"], now_s)
+        + (f"; at height {one['timeout_height']} of the destination" if one["timeout_height"] else ""),
         "attempts": str(one["attempts"]),
     }
     for name, value in facts.items():

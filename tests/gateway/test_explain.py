@@ -70,7 +70,8 @@ def test_a_lane_of_light_clients_waits_for_evidence_and_not_for_attestors():
 
 
 def test_a_packet_without_timeout_by_time_has_no_time_limit():
-    told = why(state="proving", waiting_on="proof", timeout_s=NEVER_S)
+    told = why(state="proving", waiting_on="proof", timeout_s=NEVER_S, timeout_height="1-5000")
+    assert told.evidence["times_out_at_height"] == "1-5000"
     assert told.evidence["times_out"] == "no time limit"
     assert "times_out_in_s" not in told.evidence
 

@@ -121,6 +121,7 @@ def message(sequence: int = 1, state: str = "acknowledged") -> MessageView:
         transaction="0x" + "34" * 32,
         height=100,
         timeout_s=int(NOW_S) + 3600,
+        timeout_height="",
         unsafe=True,
         trust="attested 2-of-3",
         payloads=(

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from gateway.observe.metrics import Metrics
 from gateway.page import render, words
-from gateway.views import MessagePage
+from gateway.views import HostedClientView, MessagePage
 from proofs.codec import NEVER_S
 from proofs.records import replace
 from relays.core.types import State
@@ -22,6 +23,29 @@ def test_the_overview_names_every_lane_with_its_trust_and_marks_each_unsafe_one(
     lanes = html[html.index("<h2>Lanes") : html.index("<h2>Chains")]
     assert lanes.count(">UNSAFE<") == 2
     assert "its endpoints are believed when they agree" in lanes
+
+
+def test_a_lane_of_light_clients_shows_its_client_and_the_metrics_how_long_it_lives():
+    hosted = HostedClientView(
+        state="expiring", height=4711, expires_s=int(samples.NOW_S) + 900, detail="late"
+    )
+    view = samples.overview()
+    lane = replace(view.lanes[0], trust="light client", attestors=(), threshold=0, hosted=hosted)
+    view = replace(view, lanes=(lane,))
+    html = render.overview(view, EMPTY, EMPTY, samples.NOW_S)
+    for words_of_it in (
+        "light client",
+        ">expiring<",
+        "trusts block 4711",
+        words.when(hosted.expires_s),
+        "late",
+    ):
+        assert words_of_it in html
+    metrics = Metrics()
+    metrics.show(view, samples.NOW_S)
+    labels = {"lane": lane.id}
+    left_s = metrics.registry.get_sample_value("isthmus_client_expires_seconds", labels)
+    assert left_s == pytest.approx(900, abs=1)
 
 
 def test_a_safe_lane_bears_no_unsafe_mark():
@@ -114,3 +138,9 @@ def test_ages_are_said_in_two_units_at_most(then_s, text):
 def test_a_packet_that_never_times_out_by_time_is_shown_without_a_date():
     assert words.age(NEVER_S, 1000.0) == "no time limit"
     assert words.when(NEVER_S) == "–"
+
+
+def test_a_timeout_by_height_stands_beside_the_one_by_time():
+    shown = replace(samples.message(), timeout_height="1-5000")
+    page = render.message(samples.overview(), shown, samples.explanation(), samples.NOW_S)
+    assert "at height 1-5000 of the destination" in page
