@@ -35,7 +35,7 @@ def test_a_lane_of_light_clients_shows_its_client_and_the_metrics_how_long_it_li
     html = render.overview(view, EMPTY, EMPTY, samples.NOW_S)
     for words_of_it in (
         "light client",
-        ">expiring<",
+        "▲ expiring<",
         "trusts block 4711",
         words.when(hosted.expires_s),
         "late",
