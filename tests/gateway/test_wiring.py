@@ -135,7 +135,7 @@ async def test_the_next_in_rank_delivers_when_the_first_is_away(three):
 
 async def test_a_message_past_its_timeout_is_refunded_and_never_delivered(three):
     await three.start(*NAMES)
-    (identity,) = await three.send("alpha", 1, timeout_s=1)
+    (identity,) = await three.send("alpha", 1, timeout_s=5)
     await until(ended(three, LANE, 1), "refund")
     sent, delivered, acknowledged, refunded, *_ = tallied(three, LANE)
     assert (sent, delivered + acknowledged, refunded) == (1, 0, 1)
