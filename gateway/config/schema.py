@@ -145,7 +145,7 @@ class FilterConfig:
     """`[lanes.filter]`: which packets this gateway relays; the others are left to somebody else."""
 
     senders: tuple[str, ...] = ()
-    """Senders of token transfers, in their chain's notation; empty: everybody."""
+    """Senders of token transfers and of calls, in their chain's notation; empty: everybody."""
     ports: tuple[str, ...] = ()
     """Source ports (applications); empty: all."""
     max_memo_bytes: Annotated[int, Meta(ge=0)] = 0

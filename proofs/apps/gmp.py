@@ -1,4 +1,4 @@
-"""Calls to another chain: ICS-27 GMP packet data, its acknowledgement, and the account that acts.
+"""Calls to another chain: ICS-27 GMP packet data, and the account that acts.
 
 A Cosmos chain carries out the payload (its messages, as protobuf or JSON) as the account of (client, sender,
 salt); the receiver means nothing to it and may be empty. On EVM the receiver is the contract to be called.
@@ -13,7 +13,7 @@ from msgspec import Struct
 from proofs import limits
 from proofs.apps import tuples
 from proofs.hashing import sha256
-from proofs.types import ClientId, Payload
+from proofs.types import ClientId
 from proofs.verdict import Reason, Refusal
 
 PORT = "gmpport"
@@ -61,23 +61,6 @@ def decode(value: bytes) -> CallData:
     )
     _check(data)
     return data
-
-
-def payload_of(data: CallData) -> Payload:
-    """Return the payload of a packet that carries this call. Raises `Refusal`."""
-    return Payload(
-        source_port=PORT, destination_port=PORT, version=VERSION, encoding=ENCODING, value=encode(data)
-    )
-
-
-def encode_acknowledgement(result: bytes) -> bytes:
-    """Return the acknowledgement of a call that was carried out: on Cosmos, `result` is a `TxMsgData`."""
-    return tuples.encode([result])
-
-
-def decode_acknowledgement(acknowledgement: bytes) -> bytes:
-    """Return the result in the acknowledgement of a call; raise `Refusal`, also for the error one."""
-    return tuples.decode(acknowledgement, (False,))[0]
 
 
 def account_address(client: ClientId, sender: str, salt: bytes) -> bytes:

@@ -5,11 +5,20 @@ import json
 import pytest
 
 from adapters.api import SeenPacket
+from proofs.apps import gmp
 from proofs.records import replace
 from relays.core.filters import PacketFilter, refused
 from relays.core.steps import Check, Prove, Submit
 from relays.core.types import Leg, State
 from tests.relays.lanes import Drive, driven, packet, seen
+
+
+def call(*, sender: str = "alice", memo: str = "", encoding: str = gmp.ENCODING) -> SeenPacket:
+    data = gmp.CallData(sender=sender, receiver="", salt=b"", payload=b"do", memo=memo)
+    fields = {"source_port": gmp.PORT, "destination_port": gmp.PORT, "version": gmp.VERSION}
+    payload = replace(packet(1).payloads[0], **fields, encoding=encoding, value=gmp.encode(data))
+    return replace(seen(1), packet=replace(packet(1), payloads=(payload,)))
+
 
 ALICE = PacketFilter(senders=frozenset({"alice"}))
 SHORT = PacketFilter(max_memo_bytes=4)
@@ -31,6 +40,10 @@ def transfer(sequence: int = 1, *, sender: str = "alice", memo: str = "", **chan
         (ALICE, transfer(), ""),
         (ALICE, transfer(sender="mallory"), "filtered: sender mallory is not among those relayed"),
         (ALICE, seen(1), "filtered: port a names no sender"),
+        (ALICE, call(), ""),
+        (ALICE, call(sender="mallory"), "filtered: sender mallory is not among those relayed"),
+        (ALICE, call(encoding="application/json"), "filtered: port gmpport names no sender"),
+        (SHORT, call(memo="fives"), "filtered: memo: expected at most 4 bytes, got 5"),
         (SHORT, transfer(memo="four"), ""),
         (SHORT, transfer(memo="fünf"), "filtered: memo: expected at most 4 bytes, got 5"),
         (SHORT, seen(1), ""),

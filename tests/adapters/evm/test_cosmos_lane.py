@@ -14,7 +14,7 @@ from proofs.apps import gmp, ics20
 from proofs.apps.gmp import CallData
 from proofs.apps.ics20 import TransferData
 from proofs.ids import format_evm_address
-from proofs.types import ChainId, ClientId, Lane
+from proofs.types import ChainId, ClientId, Lane, Payload
 from tests.support.anvil import start_anvil
 from tests.support.evm import KEYS, A, DevSigner, Side, config, final_at_least, install, resources
 
@@ -63,7 +63,14 @@ async def test_a_message_is_a_call_of_the_stock_module(side, recipient):
     expected = CallData(
         sender=format_evm_address(OWNER), receiver=recipient, salt=b"", payload=b"\x0a\x00", memo=""
     )
-    assert packet.payloads == (gmp.payload_of(expected),)
+    called = Payload(
+        source_port=gmp.PORT,
+        destination_port=gmp.PORT,
+        version=gmp.VERSION,
+        encoding=gmp.ENCODING,
+        value=gmp.encode(expected),
+    )
+    assert packet.payloads == (called,)
 
 
 async def test_a_message_to_no_cosmos_address_is_refused(side):

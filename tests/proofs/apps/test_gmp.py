@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from proofs import bech32
 from proofs.apps import gmp
 from proofs.apps.gmp import CallData
-from proofs.codec import ERROR_ACKNOWLEDGEMENT
 from proofs.types import ClientId
 from proofs.verdict import Reason, Refusal
 
@@ -70,13 +69,6 @@ def test_what_the_module_refuses_is_neither_written_nor_read(data: CallData, rea
         assert caught.value.reason is reason
 
 
-def test_the_payload_of_a_call_names_the_stock_module() -> None:
-    payload = gmp.payload_of(gmp.decode(SAMPLE))
-    assert (payload.source_port, payload.destination_port) == ("gmpport", "gmpport")
-    assert (payload.version, payload.encoding) == ("ics27-2", "application/x-solidity-abi")
-    assert payload.value == SAMPLE
-
-
 @pytest.mark.parametrize(
     ("client", "sender", "salt", "address"),
     [
@@ -99,14 +91,3 @@ def test_an_account_is_shown_as_its_chain_shows_it() -> None:
     address = gmp.account_address(ClientId("attestations-0"), SENDER, b"")
     shown = "cosmos1jetr8m0p56k2pm2a97l38f4fy3xm9ljhsyq9z8clevkad5r99l7srkwz53"
     assert bech32.encode("cosmos", address) == shown
-
-
-@given(st.binary(max_size=100))
-def test_results_are_acknowledged_in_the_solidity_encoding(result: bytes) -> None:
-    assert gmp.encode_acknowledgement(result) == abi_encode(["(bytes)"], [(result,)])
-    assert gmp.decode_acknowledgement(gmp.encode_acknowledgement(result)) == result
-
-
-def test_the_error_acknowledgement_is_no_result() -> None:
-    with pytest.raises(Refusal):
-        gmp.decode_acknowledgement(ERROR_ACKNOWLEDGEMENT)
