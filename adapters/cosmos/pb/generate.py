@@ -54,17 +54,12 @@ ADAPTER = (
     "cosmos/authz/v1beta1/tx",
     "cosmos/bank/v1beta1/query",
     "cosmos/bank/v1beta1/tx",
-    "cosmos/base/tendermint/v1beta1/query",
-    "cosmos/crypto/ed25519/keys",
     "cosmos/crypto/secp256k1/keys",
     "cosmos/staking/v1beta1/query",
     "cosmos/staking/v1beta1/tx",
     "cosmos/tx/v1beta1/service",
-    "ibc/applications/gmp/v1/packet",
-    "ibc/applications/gmp/v1/query",
+    "ibc/applications/gmp/v1/account",
     "ibc/applications/gmp/v1/tx",
-    "ibc/applications/transfer/v1/packet",
-    "ibc/applications/transfer/v1/query",
     "ibc/applications/transfer/v1/tx",
     "ibc/core/channel/v1/query",
     "ibc/core/channel/v1/tx",
@@ -72,19 +67,19 @@ ADAPTER = (
     "ibc/core/channel/v2/tx",
     "ibc/core/client/v1/query",
     "ibc/core/client/v1/tx",
-    "ibc/core/client/v2/query",
+    "ibc/core/client/v2/counterparty",
     "ibc/core/client/v2/tx",
     "ibc/core/connection/v1/query",
     "ibc/core/connection/v1/tx",
     "ibc/lightclients/attestations/v1/attestations",
-    "tendermint/abci/types",
 )
 """What the adapter builds, asks and reads besides."""
 
 TREES = ("proofs/pb", "adapters/cosmos/pb")
 _GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
 _DROPPED = re.compile(r"^(gogoproto|amino|cosmos_proto|google/api|cosmos/msg/v1|cosmos/query/v1)/")
-_UNCALLED = ("ABCI", "Msg")
+_CALLED = ("cosmos.bank.v1beta1.Query",)
+"""Services that are called over gRPC; the others are asked over ABCI, at a height."""
 _GO_BYTES = re.compile(r"var fileDescriptor_\w+ = \[\]byte\{(.*?)\n\}", re.DOTALL)
 _IMPORT = re.compile(r"^from ((?:cosmos|ibc|tendermint)[\w.]*) import (\w+_pb2)", re.MULTILINE)
 
@@ -167,7 +162,8 @@ def _stripped(file: FileDescriptorProto) -> FileDescriptorProto:
     kept = [name for name in file.dependency if not _DROPPED.match(name)]
     del file.dependency[:]
     file.dependency.extend(kept)
-    for service in [each for each in file.service if each.name in _UNCALLED]:
+    uncalled = [each for each in file.service if f"{file.package}.{each.name}" not in _CALLED]
+    for service in uncalled:
         file.service.remove(service)
     file.DiscardUnknownFields()  # options whose extensions nobody registered in this process
     return file
