@@ -55,6 +55,10 @@ class StateQuery(Struct, frozen=True, kw_only=True, gc=False):
     prove: bool = False
 
 
+_COMING = 8
+"""Newest blocks that are never pruned, and may have come while a busy node was asked for its status."""
+
+
 class CometClient(JsonRpcClient):
     """One endpoint. It never repeats a question by itself."""
 
@@ -193,13 +197,17 @@ class CometClient(JsonRpcClient):
     async def _absent(self, method: str, height: int, reply: Reply) -> AdapterError:
         """Return why a height was not answered, by what the node has."""
         detail = said(reply) if isinstance(reply, ErrorObject) else "null"
-        return await self._out_of_reach(method, height, detail)
+        return await self._out_of_reach(method, height, detail, coming=_COMING)
 
-    async def _out_of_reach(self, what: str, height: int, detail: str) -> AdapterError:
+    async def _out_of_reach(self, what: str, height: int, detail: str, *, coming: int = 0) -> AdapterError:
+        """Return `NotYetAvailable` above the newest height but `coming`, `Pruned` below.
+
+        The newest heights may have come since they were asked for.
+        """
         sync = (await self.status()).sync_info
         has = f"it has {sync.earliest_block_height} to {sync.latest_block_height}"
         told = f"{self._what(what)}: height {height}: {has}: {detail}"
-        is_coming = height >= sync.latest_block_height  # the newest may have come since it was asked for
+        is_coming = height >= max(sync.latest_block_height - coming, sync.earliest_block_height)
         return NotYetAvailable(told) if is_coming else Pruned(told)
 
     async def _check_index(self) -> None:

@@ -120,7 +120,9 @@ def refuse(*_):
     raise Error(-32603, "Internal error", "some words")
 
 
-@pytest.mark.parametrize(("height", "expected"), [(21, NotYetAvailable), (4, Pruned), (10, Pruned)])
+@pytest.mark.parametrize(
+    ("height", "expected"), [(21, NotYetAvailable), (13, NotYetAvailable), (4, Pruned), (10, Pruned)]
+)
 @pytest.mark.parametrize("method", ["commit", "block_results", "validators"])
 async def test_why_a_height_is_missing_is_asked_and_not_read_out_of_words(method, height, expected):
     async with Asking(**{method: refuse}) as it:
