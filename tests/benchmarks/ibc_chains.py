@@ -36,6 +36,8 @@ from tests.benchmarks.lab import WORLD, cpu_s, first_line, process, until
 M = TypeVar("M", bound=Message)
 
 A, B = "chain-a", "chain-b"
+MAX_NODE_BYTES = 6 << 30
+"""rly made a node take all of 24 GiB while it searched for 5,000 pending packets."""
 BLOCK_S = 0.2
 """How long a validator waits after each block; making the next takes some 10 ms more."""
 PORT = "transfer"
@@ -232,6 +234,17 @@ class IbcWorld:
     def cpu_s(self) -> dict[str, float]:
         """Return the processor time of each node so far."""
         return {name: cpu_s(chain.node.pid) for name, chain in self.chains.items()}
+
+    def check_memory(self) -> None:
+        """Raise `BenchmarkError` when a node holds more memory than a run may take from the machine."""
+        for name, chain in self.chains.items():
+            pages = int(Path(f"/proc/{chain.node.pid}/statm").read_text().split()[1])
+            held = pages * os.sysconf("SC_PAGE_SIZE")
+            if held > MAX_NODE_BYTES:
+                told = (
+                    f"{name}: the relayer made its node hold {held >> 20} MiB, at most {MAX_NODE_BYTES >> 20}"
+                )
+                raise BenchmarkError(told)
 
     def heights(self) -> dict[str, int]:
         """Return the newest block's height of each chain."""

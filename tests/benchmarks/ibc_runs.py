@@ -133,6 +133,7 @@ def _wait(world: IbcWorld, channel: str, packets: int, relayer: int, limit_s: fl
     """
     received_s = None
     while time.monotonic() < limit_s:
+        world.check_memory()
         with suppress(TimeoutError):  # a relayer can keep a node so busy that it answers nobody
             pending = world.chains[A].unacknowledged(channel, exactly=False)
             if received_s is None and world.chains[B].received(channel) == packets:
