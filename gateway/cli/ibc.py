@@ -10,7 +10,7 @@ from adapters.cosmos.ibc import queries
 from adapters.cosmos.ibc.clients import hosted, update_client
 from adapters.cosmos.ibc.paging import Listed
 from adapters.cosmos.ibc.pending import PendingPackets, pending
-from gateway.cli import ibc_attested, ibc_clear, ibc_create, ibc_import, ibc_trust
+from gateway.cli import ibc_attested, ibc_clear, ibc_close, ibc_create, ibc_import, ibc_trust
 from gateway.cli.configured import ConfigFile, read_config
 from gateway.cli.ibc_chains import ChainName, cosmos_chain, opened, run, tracked_chain
 from gateway.cli.ibc_ends import find_ends
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 ibc_create.app.add_typer(ibc_attested.app)
 app.add_typer(ibc_create.app, name="create")
+app.add_typer(ibc_close.app, name="close")
 app.add_typer(ibc_import.app, name="import")
 app.command("clear")(ibc_clear.clear)
 app.command("trust")(ibc_trust.trust)

@@ -98,4 +98,6 @@ def _signers(config: Config, chains: Sequence[ChainConfig]) -> dict[ChainId, tup
 def _hint(error: AdapterError) -> str:
     if "expired" in str(error) and "light client" in str(error):
         return "take a newer trust_height and trust_hash: isthmus ibc trust CHAIN"
+    if "cannot close channel" in str(error):
+        return "the application at that port closes no channel by hand, as token transfer"
     return ""

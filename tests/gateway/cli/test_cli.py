@@ -324,3 +324,17 @@ def test_a_configuration_with_mistakes_has_all_of_them_printed_and_nothing_is_st
     assert "evm" in done.stderr
     assert done.stderr.count("error: ") >= 4
     assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]
+
+
+def test_a_directory_of_the_registry_is_imported_and_what_is_no_chain_is_named(tmp_path):
+    for name, kind in (("good", "cosmos"), ("odd", "eip155")):
+        (tmp_path / name).mkdir()
+        chain = {"chain_type": kind, "chain_id": f"{name}-1", "bech32_prefix": name}
+        (tmp_path / name / "chain.json").write_text(json.dumps(chain))
+    done = isthmus("ibc", "import", "chain-registry", str(tmp_path), "--json")
+    said = json.loads(done.stdout)
+    assert said["chains"] == ["cosmos:good-1"]
+    assert {"where": "odd/chain.json", "what": said["notes"][-1]["what"]} in said["notes"]
+    assert "expected cosmos, got 'eip155'" in done.stdout
+    one = isthmus("ibc", "import", "chain-registry", str(tmp_path / "odd" / "chain.json"))
+    assert one.returncode == 2

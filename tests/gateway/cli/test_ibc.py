@@ -211,6 +211,35 @@ async def test_a_lane_of_ibc_v2_is_made_found_again_and_cleared(ibc, chains):
     )
 
 
+def test_a_channel_is_closed_on_both_ends_and_only_with_a_clear_yes(ibc):
+    order = ("--port", "mock", "--version", "mock-version", "--json")
+    ends = json.loads(ibc("create", "channel", "A", "B", *order).stdout)["channel"]
+
+    def states():
+        found = [json.loads(ibc("channels", chain, "--json").stdout)["channels"] for chain in "AB"]
+        return [
+            row["state"] for rows, end in zip(found, ends, strict=True) for row in rows if row["id"] == end
+        ]
+
+    close = ("close", "channel", "B", ends[1], "--port", "mock")
+    assert "closes for ever" in ibc(*close, code=2).stderr
+    assert states() == ["open", "open"]
+    said = json.loads(ibc(*close, "--yes", "--json").stdout)
+    assert said == {"chains": ["cosmos:chain-b", "cosmos:chain-a"], "channel": ends[::-1], "state": "closed"}
+    assert states() == ["closed", "closed"]
+    again = ibc(*close, "--yes").stdout
+    assert again == f"cosmos:chain-b {ends[1]} is closed\ncosmos:chain-a {ends[0]} is closed\n"
+
+
+def test_a_channel_of_token_transfer_is_not_closed_and_it_is_said_why(ibc, channel):
+    refused = ibc("close", "channel", "A", channel["channel"][0], "--yes", code=1)
+    assert "error: refused: " in refused.stderr
+    assert "user cannot close channel" in refused.stderr
+    assert "hint: the application at that port closes no channel by hand" in refused.stderr
+    rows = json.loads(ibc("channels", "A", "--json").stdout)["channels"]
+    assert [row["state"] for row in rows if row["id"] == channel["channel"][0]] == ["open"]
+
+
 def test_a_connection_is_found_again(ibc, channel):
     made = json.loads(ibc("create", "connection", "A", "B", "--json").stdout)
     assert json.loads(ibc("create", "connection", "A", "B", "--json").stdout) == made
@@ -222,6 +251,12 @@ def test_a_connection_is_found_again(ibc, channel):
         (("clients", "C"), 2, "expected one Cosmos chain named 'C', got 0 chains"),
         (("pending", "A", "channel-77"), 1, "no channel-77 on port transfer"),
         (("pending", "A", "07-tendermint-77"), 1, "got no such client"),
+        (("close", "channel", "A", "channel-77", "--yes"), 1, "no channel-77 on port transfer"),
+        (
+            ("close", "channel", "A", "07-tendermint-0", "--yes"),
+            2,
+            "expected a channel, got '07-tendermint-0'",
+        ),
         (("update", "A", "07-tendermint-77"), 1, "no client 07-tendermint-77"),
         (("create", "channel", "A", "A"), 2, "expected two chains, got cosmos:chain-a twice"),
         (("create", "channel", "A", "B", "--order", "sideways"), 2, "expected unordered or ordered"),
@@ -305,20 +340,6 @@ list = [['transfer', '{name}'], ['transfer', 'channel-99']]
     assert alone["lanes"] == 0
     assert sum("ask the chains with --resolve" in each["what"] for each in alone["notes"]) == 4
     assert isthmus("ibc", "import", "hermes", str(tmp_path / "nothing")).returncode == 2
-
-
-def test_a_directory_of_the_registry_is_imported_and_what_is_no_chain_is_named(tmp_path):
-    for name, kind in (("good", "cosmos"), ("odd", "eip155")):
-        (tmp_path / name).mkdir()
-        chain = {"chain_type": kind, "chain_id": f"{name}-1", "bech32_prefix": name}
-        (tmp_path / name / "chain.json").write_text(json.dumps(chain))
-    done = isthmus("ibc", "import", "chain-registry", str(tmp_path), "--json")
-    said = json.loads(done.stdout)
-    assert said["chains"] == ["cosmos:good-1"]
-    assert {"where": "odd/chain.json", "what": said["notes"][-1]["what"]} in said["notes"]
-    assert "expected cosmos, got 'eip155'" in done.stdout
-    one = isthmus("ibc", "import", "chain-registry", str(tmp_path / "odd" / "chain.json"))
-    assert one.returncode == 2
 
 
 ATTESTED = """
