@@ -89,7 +89,8 @@ def decode_abi(value: bytes) -> TransferData:
     )
 
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
+"""Text, also when it never ends: what fits at every quote is looked at once."""
 _BRACKETS = re.compile(rb"[\[{]")
 """Counted before anything is parsed: how deep a parser may go is not ours to say, and a chain's to choose."""
 

@@ -1,6 +1,7 @@
 """What transfers say: as an independent ABI implementation has it, and in one spelling only."""
 
 import json
+import time
 
 import pytest
 from eth_abi.abi import decode as abi_decode
@@ -185,6 +186,15 @@ def test_what_is_no_transfer_is_none_and_what_cannot_be_read_is_refused() -> Non
     ):
         with pytest.raises(Refusal):
             decode_transfer(bad)
+
+
+@pytest.mark.parametrize("value", [b'"' + b'\\"' * 2**17, b'\\"' * 2**17, b'"\\' * 2**17, b'"' * 2**18])
+def test_the_time_to_refuse_json_grows_with_its_length_and_no_faster(value: bytes) -> None:
+    """Text that never ends, looked at from each of its quotes again, took minutes at this length."""
+    began_s = time.process_time()
+    with pytest.raises(Refusal):
+        decode_transfer(payload(value[: 2**18]))
+    assert time.process_time() - began_s < 2
 
 
 def test_escrow_accounts_and_vouchers_are_those_of_ibc_go() -> None:
