@@ -13,7 +13,7 @@ from msgspec import Struct
 from proofs import limits
 from proofs.apps import tuples
 from proofs.hashing import sha256
-from proofs.types import ClientId
+from proofs.types import ClientId, Payload
 from proofs.verdict import Reason, Refusal
 
 PORT = "gmpport"
@@ -46,6 +46,22 @@ def encode(data: CallData) -> bytes:
     _check(data)
     texts = data.sender.encode(), data.receiver.encode(), data.memo.encode()
     return tuples.encode([texts[0], texts[1], data.salt, data.payload, texts[2]])
+
+
+def decode_call(payload: Payload) -> CallData | None:
+    """Return what this payload asks for, None if it is no call; raise `Refusal` if it cannot be read.
+
+    A call is what has the version of ICS-27 GMP or, on either side, its port.
+    """
+    if payload.version != VERSION and PORT not in (payload.source_port, payload.destination_port):
+        return None
+    if (payload.version, payload.encoding) != (VERSION, ENCODING):
+        raise Refusal(
+            Reason.MALFORMED,
+            f"call: expected version {VERSION} in {ENCODING}, "
+            f"got {payload.version[:80]!r} in {payload.encoding[:80]!r}",
+        )
+    return decode(payload.value)
 
 
 def decode(value: bytes) -> CallData:

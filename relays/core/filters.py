@@ -60,8 +60,5 @@ def _refused_data(rules: PacketFilter, payload: Payload) -> str:
 
 def _sender_and_memo(payload: Payload) -> tuple[str, str] | None:
     """Return both of a transfer (ICS-20) or a call (ICS-27), None for another packet. Raises `Refusal`."""
-    if (payload.version, payload.encoding) == (gmp.VERSION, gmp.ENCODING):
-        call = gmp.decode(payload.value)
-        return call.sender, call.memo
-    data = decode_transfer(payload)
+    data = gmp.decode_call(payload) or decode_transfer(payload)
     return None if data is None else (data.sender, data.memo)

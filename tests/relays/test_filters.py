@@ -22,6 +22,10 @@ def call(*, sender: str = "alice", memo: str = "", encoding: str = gmp.ENCODING)
 
 ALICE = PacketFilter(senders=frozenset({"alice"}))
 SHORT = PacketFilter(max_memo_bytes=4)
+UNREADABLE_CALL = (
+    "filtered: malformed: call: expected version ics27-2 in application/x-solidity-abi, "
+    "got 'ics27-2' in 'application/json'"
+)
 
 
 def transfer(sequence: int = 1, *, sender: str = "alice", memo: str = "", **changes: object) -> SeenPacket:
@@ -42,7 +46,8 @@ def transfer(sequence: int = 1, *, sender: str = "alice", memo: str = "", **chan
         (ALICE, seen(1), "filtered: port a names no sender"),
         (ALICE, call(), ""),
         (ALICE, call(sender="mallory"), "filtered: sender mallory is not among those relayed"),
-        (ALICE, call(encoding="application/json"), "filtered: port gmpport names no sender"),
+        (ALICE, call(encoding="application/json"), UNREADABLE_CALL),
+        (SHORT, call(encoding="application/json"), UNREADABLE_CALL),
         (SHORT, call(memo="fives"), "filtered: memo: expected at most 4 bytes, got 5"),
         (SHORT, transfer(memo="four"), ""),
         (SHORT, transfer(memo="fünf"), "filtered: memo: expected at most 4 bytes, got 5"),
@@ -60,6 +65,13 @@ def test_what_is_relayed_and_why_not(rules: PacketFilter, one: SeenPacket, reaso
 def test_a_transfer_that_cannot_be_read_is_not_relayed(rules: PacketFilter) -> None:
     doubled = b'{"denom":"u","amount":"1","sender":"alice","sender":"mallory","receiver":"b"}'
     assert refused(rules, transfer(value=doubled).packet).startswith("filtered: ")
+
+
+def test_a_call_of_another_version_is_not_relayed_where_its_memo_matters() -> None:
+    """The receiving application is chosen by the port, whatever version the packet names."""
+    payload = replace(call(memo="fives").packet.payloads[0], version="ics20-1", source_port="wasm.x")
+    packet_ = replace(packet(1), payloads=(payload,))
+    assert refused(SHORT, packet_).startswith("filtered: malformed: call: expected version ics27-2")
 
 
 def mixed() -> Drive:
