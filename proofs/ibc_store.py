@@ -88,13 +88,16 @@ class IbcStore:
             )
 
     def _check_closed(self, packet: Packet, node: bytes) -> None:
-        """Check that the destination's end of the packet's channel is closed, and of this channel."""
+        """Check that the destination's end of the packet's channel is closed, and of this channel.
+
+        The end is read as its chain wrote it: versions of ibc-go add fields of their own to it.
+        """
         if packet.channel is None:
             raise Refusal(Reason.MALFORMED, "closed: expected a packet of a channel, got one of IBC v2")
         ports = packet.payloads[0]
         key = codec.channel_key(ports.destination_port, packet.destination_client)
         value = ics23.membership(IAVL, self._root, key, node)
-        end = protobuf.decode(channel_pb2.Channel, value, "channel end", limits.MAX_TREE_VALUE)
+        end = protobuf.parse(channel_pb2.Channel, value, "channel end", limits.MAX_TREE_VALUE)
         order = channel_pb2.ORDER_ORDERED if packet.channel.ordered else channel_pb2.ORDER_UNORDERED
         expected = channel_pb2.STATE_CLOSED, order, ports.source_port, packet.source_client
         actual = end.state, end.ordering, end.counterparty.port_id, end.counterparty.channel_id

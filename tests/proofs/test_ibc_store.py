@@ -271,11 +271,19 @@ def test_a_channel_end_that_is_not_closed_or_another_channels_proves_no_closing(
 def test_a_channel_end_that_does_not_decode_proves_no_closing():
     claim = NotReceived(packet=channel_packet(), closed=True)
     end = channel_end(claim.packet)
-    for value in (b"\xff", end + b"\x78\1", end[:-1]):
+    for value in (b"\xff", end + b"\x78", end[:-1]):
         entries = {**store_entries([claim]), deciding_keys(claim)[1]: value}
         assert reasons(ibc_evidence(DESTINATION, [claim], entries=entries), V1) == [Reason.MALFORMED]
     without = {key: value for key, value in store_entries([claim]).items() if key != deciding_keys(claim)[1]}
     assert reasons(ibc_evidence(DESTINATION, [claim], entries=without), V1) == [Reason.ABSENT]
+
+
+def test_the_closed_end_of_a_channel_that_was_upgraded_proves_its_closing():
+    """ibc-go 8 to 10 count a channel's upgrades in a field of their own, which is no forgery."""
+    claim = NotReceived(packet=channel_packet(), closed=True)
+    upgraded = channel_end(claim.packet) + b"\x30\1"
+    entries = {**store_entries([claim]), deciding_keys(claim)[1]: upgraded}
+    assert reasons(ibc_evidence(DESTINATION, [claim], entries=entries), V1) == [None]
 
 
 def test_a_packet_of_ibc_v2_has_no_channel_that_could_be_closed():
