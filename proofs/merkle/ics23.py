@@ -15,6 +15,7 @@ Implements: ICS-23 (ExistenceProof, NonExistenceProof, BatchProof, CompressedBat
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 from proofs import limits, protobuf
@@ -191,7 +192,8 @@ def _leaf_hash(spec: ProofSpec, exist: _Exist) -> bytes:
         and leaf.length == expected.length
     )
     if not is_same or spec.leaf_prefix.fullmatch(leaf.prefix) is None:
-        _malformed(f"leaf: expected {expected}, got {LeafSpec.of(leaf)}")
+        actual = replace(LeafSpec.of(leaf), prefix=leaf.prefix[:64])
+        _malformed(f"leaf: expected {expected}, got {actual}")
     return apply_leaf(leaf, exist.key, exist.value)
 
 

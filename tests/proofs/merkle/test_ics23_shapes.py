@@ -48,6 +48,15 @@ def test_a_node_can_be_read_in_exactly_the_two_ways_in_which_it_was_written(spec
 
 
 @BOTH
+def test_what_is_said_about_a_refused_leaf_is_short_however_long_the_leaf(spec, tree):
+    exist = tree.exist(KEY)
+    exist.leaf.prefix = bytes(1_000_000)
+    with pytest.raises(Refusal) as refusal:
+        ics23._root_of(spec, exist, exist.path)
+    assert len(refusal.value.detail) < 1_000
+
+
+@BOTH
 @pytest.mark.covers("PRF-07", "PRF-11")
 def test_a_leaf_cannot_be_read_as_a_node_with_children(spec, tree):
     exist = tree.exist(KEY)
