@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from adapters.api import ChainStatus
+from proofs.types import BlockRef
 from relays.core.batch import unproven
 from relays.core.checking import checked, destination_closed, recheck, sweep
 from relays.core.delivering import followed, handed, signed, started
@@ -16,6 +17,7 @@ from relays.core.events import (
     AcknowledgementsSeen,
     BlockRefused,
     Checked,
+    CursorLost,
     DestinationClosed,
     Event,
     Failed,
@@ -35,7 +37,7 @@ from relays.core.events import (
 from relays.core.failing import failed
 from relays.core.judging import block_refused, judged, read_answer_again
 from relays.core.lane import LaneState, Stage
-from relays.core.observing import acknowledgements_seen, packets_seen
+from relays.core.observing import acknowledgements_seen, cursor_lost, packets_seen, read_again_from
 from relays.core.order import tell_holds
 from relays.core.types import Changes, Leg
 
@@ -67,10 +69,8 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
 def _came_of(draft: Draft, event: OutcomeEvent) -> None:
     """Take in what came of a step."""
     match event:
-        case PacketsSeen():
-            packets_seen(draft, event)
-        case AcknowledgementsSeen():
-            acknowledgements_seen(draft, event)
+        case PacketsSeen() | AcknowledgementsSeen() | CursorLost():
+            _observed(draft, event)
         case Checked():
             checked(draft, event)
         case Judged():
@@ -89,11 +89,26 @@ def _came_of(draft: Draft, event: OutcomeEvent) -> None:
             assert_never(event)
 
 
+def _observed(draft: Draft, event: PacketsSeen | AcknowledgementsSeen | CursorLost) -> None:
+    """Take in what was read from blocks."""
+    match event:
+        case PacketsSeen():
+            packets_seen(draft, event)
+        case AcknowledgementsSeen():
+            acknowledgements_seen(draft, event)
+        case CursorLost():
+            cursor_lost(draft, event)
+        case _:
+            assert_never(event)
+
+
 def _heads_read(draft: Draft, event: HeadsRead) -> None:
     """Take in newer heads; time passes on the destination."""
     if event.source is not None:
+        _check_cursor(draft, Leg.OUT, event.source, event.sure)
         draft.set(source=_newer(draft.state.source, event.source))
     if event.destination is not None:
+        _check_cursor(draft, Leg.BACK, event.destination, event.sure)
         draft.set(destination=_newer(draft.state.destination, event.destination))
     state = draft.state
     if state.source is not None and state.old_up_to is None:
@@ -101,6 +116,15 @@ def _heads_read(draft: Draft, event: HeadsRead) -> None:
     if state.destination is not None:
         sweep(draft)
     recheck(draft)
+
+
+def _check_cursor(draft: Draft, leg: Leg, read: ChainStatus, sure: BlockRef | None) -> None:
+    """At the first head of a run: what was read above it, and above all that is sure, is read again."""
+    cursor = draft.state.leg(leg).cursor
+    if draft.state.proving(leg) is not None or cursor is None or sure is None:
+        return
+    if max(read.finalized.height, sure.height) < cursor.height:
+        read_again_from(draft, leg, sure)
 
 
 def _newer(known: ChainStatus | None, read: ChainStatus) -> ChainStatus:

@@ -56,9 +56,9 @@ def _observe(state: LaneState, leg: Leg, now_s: float) -> Observe | None:
         return None
     if leg is Leg.BACK and not _has_caught_up(state) and len(state.packets) < state.limits.max_open:
         return None
-    rescan = own.rescan_from is not None and own.cursor is not None
-    end = own.cursor.height if rescan and own.cursor is not None else status.finalized.height
-    first = own.rescan_from if rescan and own.rescan_from is not None else _next_height(state, leg)
+    rescan, first, end = False, _next_height(state, leg), status.finalized.height
+    if own.rescan_from is not None and own.cursor is not None and own.rescan_from <= own.cursor.height:
+        rescan, first, end = True, own.rescan_from, own.cursor.height
     if first > end:
         return None
     return Observe(

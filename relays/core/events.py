@@ -29,6 +29,8 @@ class HeadsRead:
     at_s: float
     source: ChainStatus | None
     destination: ChainStatus | None
+    sure: BlockRef | None = None
+    """The newest block of that chain that its light client accepted; None where heads are not hints only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,16 @@ class AcknowledgementsSeen:
     step: Observe
     last: BlockRef
     acknowledgements: Sequence[SeenAcknowledgement]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorLost:
+    """The block that a cursor is pinned to is not the chain's, and no light client ever said that it was."""
+
+    at_s: float
+    step: Observe
+    sure: BlockRef
+    """The newest block below it that the light client accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +210,16 @@ class Retried:
 
 
 OutcomeEvent = (
-    PacketsSeen | AcknowledgementsSeen | Checked | Judged | BlockRefused | Signed | Handed | Followed | Failed
+    PacketsSeen
+    | AcknowledgementsSeen
+    | CursorLost
+    | Checked
+    | Judged
+    | BlockRefused
+    | Signed
+    | Handed
+    | Followed
+    | Failed
 )
 """Something came of a step."""
 

@@ -6,6 +6,8 @@ Everything here is a hint by a chain's endpoint. Nothing is believed until `judg
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from adapters.api import SeenAcknowledgement, SeenPacket
 from proofs.types import Acknowledged, BlockRef, Claim, Height, Lane, NotReceived, Packet, Sent
 from proofs.types import Sequence as PacketSequence
@@ -24,7 +26,7 @@ from relays.core.draft import (
     split,
     with_turn,
 )
-from relays.core.events import AcknowledgementsSeen, PacketsSeen
+from relays.core.events import AcknowledgementsSeen, CursorLost, PacketsSeen
 from relays.core.filters import refused
 from relays.core.lane import Awaited, Disputed, LaneState, Stage
 from relays.core.steps import Observe
@@ -83,7 +85,7 @@ def _refuse(draft: Draft, reason: str) -> None:
 
 
 def _read_up_to(draft: Draft, step: Observe, last: BlockRef) -> None:
-    """Note how far a leg has read. A cursor never goes back."""
+    """Note how far a leg has read. Blocks that were read do not move a cursor back."""
     leg = draft.state.leg(step.leg)
     slot = (step.leg, Stage.OBSERVE)
     if slot in draft.state.pauses:
@@ -331,6 +333,27 @@ def give_up(draft: Draft, batch: Batch, detail: str) -> None:
         park(draft, batch, detail)
     else:
         end(draft, batch, State.REJECTED, reason=detail)
+
+
+def cursor_lost(draft: Draft, event: CursorLost) -> None:
+    """What was read up to a block that was not the chain's is read again."""
+    draft.set_leg(event.step.leg, observing=False)
+    read_again_from(draft, event.step.leg, event.sure)
+
+
+def read_again_from(draft: Draft, leg: Leg, sure: BlockRef) -> None:
+    """Set a cursor back to a block that the light client accepted: above it, nothing counts as read.
+
+    Known packets that were said to be sent above it are looked for from there on, should they be refuted.
+    """
+    params, state = draft.state.params, draft.state
+    start = params.source_start if leg is Leg.OUT else params.destination_start
+    cursor = Cursor(height=sure.height, hash=sure.hash) if sure.height >= start else None
+    draft.set_leg(leg, cursor=cursor, pinned=False)
+    if leg is Leg.OUT:
+        above = [(number, seen) for number, seen in state.packets.items() if seen.height > sure.height]
+        moved = [(number, structs.replace(seen, height=sure.height)) for number, seen in above]
+        draft.set(packets=state.packets.with_items(moved), last_sequence=0, last_height=Height(0))
 
 
 def rescan(draft: Draft, leg: Leg, heights: Sequence[Height]) -> None:

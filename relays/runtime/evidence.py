@@ -7,7 +7,7 @@ same path, so that nobody signs what he would not deliver. Nothing here decides 
 from collections.abc import Callable, Sequence
 
 from adapters.api import LightClientSpec, SourceChain
-from proofs.types import BlockRef, Claim, Lane, Proven, UntrustedProofs
+from proofs.types import BlockRef, Claim, Height, Lane, Proven, UntrustedProofs
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected, Verdict
 from proofs.verify import verify
 from relays.runtime.trust import TrustBook
@@ -48,6 +48,19 @@ def may_contradict(spec: LightClientSpec, trust: TrustBook, block: BlockRef) -> 
     that it turns out to have been a lie violates nothing.
     """
     return spec.anchor is None or trust.at(block) is not None
+
+
+def sure_block(spec: LightClientSpec, trust: TrustBook, below: Height | None = None) -> BlockRef | None:
+    """Return the newest block (below this height) that our light client stands behind, or else the anchor.
+
+    None when there is none, and where trust does not advance from an anchor: there no block is a mere hint.
+    """
+    if spec.anchor is None:
+        return None
+    state = trust.newest() if below is None else trust.below(below)
+    if state is not None:
+        return state.block
+    return spec.anchor if below is None or spec.anchor.height < below else None
 
 
 async def contradiction_of(

@@ -2,6 +2,8 @@
 
 A chain that is down is tried again here and touches nobody but its own lanes. A finalized block that changed
 is looked at with the light client: only what the light client stands behind halts the lanes, a liar does not.
+Where trust advances from an anchor, a head is an endpoint's word until the light client has judged it: one
+that does not come true is withdrawn, and the lanes go by it no more.
 """
 
 import asyncio
@@ -26,6 +28,8 @@ _VERIFY_EVERY_S = 10.0
 """How often the last finalized block is looked up again, to see that it is still there."""
 _WATCHED_FACTOR = 5
 """A chain that wakes us is polled this many times less often, to notice a silent subscription."""
+_PATIENCE_S = 10.0
+"""How long a head that nobody judged may stay out of reach: endpoints of one address lag behind another."""
 
 
 class HeadListener(Protocol):
@@ -33,6 +37,9 @@ class HeadListener(Protocol):
 
     def heads_read(self, status: ChainStatus) -> None:
         """Head and finality were read."""
+
+    def heads_withdrawn(self, chain: ChainId) -> None:
+        """Heads that were told were not the chain's: nothing that follows from them may stay."""
 
     def chain_halted(self, chain: ChainId, detail: str) -> None:
         """The chain contradicted itself, or is another chain: its lanes must stop."""
@@ -68,6 +75,8 @@ class ChainLink:
         self._error = ""
         self._since_s = clock.now_s()
         self._status: ChainStatus | None = None
+        self._reached_s = clock.monotonic_s()
+        """When a head as high as the newest was read last."""
         self._verified: BlockRef | None = None
         self._verified_s = clock.monotonic_s()
         self._tries = 0
@@ -176,17 +185,46 @@ class ChainLink:
     async def _read(self) -> None:
         status = await self.chain.status()
         known = self._status
+        if known is not None and self._is_refuted(known, status):
+            self._withdraw(known.finalized)
+            known = None
         if known is not None and status.finalized.height < known.finalized.height:
             status = known
         elif known is not None and self._contradicts(status.finalized, known.finalized):
             await self._doubt(known.finalized, status.finalized)
             return
+        else:
+            self._reached_s = self._clock.monotonic_s()
         self._status = status
         await self._verify(status.finalized)
         if self._mode is not ChainMode.HALTED:
             self._enter(ChainMode.UP, "")
             for listener in list(self._listeners):
                 listener.heads_read(status)
+
+    def _is_refuted(self, known: ChainStatus, read: ChainStatus) -> bool:
+        """Say whether the newest head, which nobody signed, and the one just read cannot both be the chain's.
+
+        A lower one may come from an endpoint that lags, so it is given time; below what the light client
+        accepted it says nothing. No block has two hashes, and time does not go back.
+        """
+        if self.spec.anchor is None or self.trust.at(known.finalized) is not None:
+            return False
+        newest, height = self.trust.newest(), read.finalized.height
+        if newest is not None and height < newest.block.height:
+            return False
+        if height < known.finalized.height:
+            return self._clock.monotonic_s() - self._reached_s >= _PATIENCE_S
+        is_rival = height == known.finalized.height and read.finalized != known.finalized
+        return is_rival or read.finalized_time_s < known.finalized_time_s
+
+    def _withdraw(self, head: BlockRef) -> None:
+        """Take back a head that was an endpoint's invention; another one is at hand."""
+        _log.warning("chain.head_withdrawn", chain=self.chain.chain_id, height=head.height)
+        if self._verified is not None and self.trust.at(self._verified) is None:
+            self._verified = None
+        for listener in list(self._listeners):
+            listener.heads_withdrawn(self.chain.chain_id)
 
     async def _verify(self, finalized: BlockRef) -> None:
         """Now and then, see that an earlier finalized block is still the chain's."""
@@ -198,6 +236,8 @@ class ChainLink:
             if self._contradicts(actual, self._verified):
                 await self._doubt(self._verified, actual)
                 return
+            if actual != self._verified:
+                self._withdraw(self._verified)
             self._verified, self._verified_s = finalized, now_s
             if self.spec.anchor is not None:
                 await self._stay_fresh(finalized)

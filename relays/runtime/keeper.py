@@ -30,6 +30,7 @@ from proofs.registry import misbehaviour
 from proofs.types import BlockRef, ChainId, ClientId, Height, Lane, UntrustedUpdate
 from proofs.verdict import Accepted
 from relays.runtime.carry import ClientLost, Host, check_alive, read_client, updates_between
+from relays.runtime.evidence import sure_block
 
 _log = structlog.get_logger("relays.clients")
 
@@ -187,6 +188,9 @@ class ClientKeeper:
 
     async def _watch(self, watcher: ClientWatcher, head: BlockRef) -> None:
         """Compare the headers that the client was given since the last look with the chain's own."""
+        sure = sure_block(self._host.acting.spec, self._host.acting.trust)
+        if self._read_up_to is not None and self._read_up_to > head.height and sure is not None:
+            self._read_up_to = min(self._read_up_to, sure.height)  # that head was withdrawn
         before = self._read_up_to if self._read_up_to is not None else max(0, head.height - _SCAN_BLOCKS)
         first = Height(before + 1)
         if first > head.height:

@@ -18,6 +18,7 @@ from relays.core.steps import Effect, Wait
 from relays.runtime.bell import Bell
 from relays.runtime.carry import Carrier
 from relays.runtime.clock import SteadyClock
+from relays.runtime.evidence import sure_block
 from relays.runtime.heads import ChainLink
 from relays.runtime.journal import Journal
 from relays.runtime.perform import World, perform
@@ -26,6 +27,10 @@ from relays.runtime.ports import Attestors, LaneRecord, Store
 
 class StartOver(Exception):  # noqa: N818 - a person's wish, not an error
     """The lane is to begin again from what the chains say."""
+
+
+class HeadsWithdrawn(Exception):  # noqa: N818 - a condition, named for what it says
+    """This run went by heads that were not the chain's: the lane is to begin again from its record."""
 
 
 class LaneLoop:
@@ -52,7 +57,8 @@ class LaneLoop:
         self._clock = clock = SteadyClock(clock)
         self._bell = Bell(clock)
         self._mail: deque[Event] = deque()
-        self._start_over = False
+        self._ending: type[Exception] | None = None
+        """Why this run is to end, when it is."""
         self._world = World(
             params=params,
             source=source,
@@ -75,7 +81,7 @@ class LaneLoop:
 
     def start_over(self) -> None:
         """Make `run` raise `StartOver` as soon as it can."""
-        self._start_over = True
+        self._ending = StartOver
         self._bell.ring()
 
     def heads_read(self, status: ChainStatus) -> None:
@@ -83,13 +89,20 @@ class LaneLoop:
         chain = status.finalized.chain
         self.down.pop(chain, None)
         lane = self.params.lane
+        link = self._world.source if chain == lane.source else self._world.destination
         self.post(
             HeadsRead(
                 at_s=self._clock.now_s(),
                 source=status if chain == lane.source else None,
                 destination=status if chain == lane.destination else None,
+                sure=sure_block(link.spec, link.trust),
             )
         )
+
+    def heads_withdrawn(self, chain: ChainId) -> None:
+        """Make `run` raise `HeadsWithdrawn` as soon as it can (`HeadListener`)."""
+        self._ending = self._ending or HeadsWithdrawn
+        self._bell.ring()
 
     def chain_halted(self, chain: ChainId, detail: str) -> None:
         """Stop: a chain contradicted itself (`HeadListener`)."""
@@ -100,7 +113,7 @@ class LaneLoop:
         self.down[chain] = detail
 
     async def run(self, record: LaneRecord) -> None:
-        """Work until cancelled. Raises `StartOver` when told to, and what nobody expects."""
+        """Work until cancelled. Raises `StartOver`, `HeadsWithdrawn`, and what nobody expects."""
         self.state = restore(self.params, self._limits, record.cursors, record.open, self._clock.now_s())
         links = (self._world.source, self._world.destination)
         for link in links:
@@ -110,9 +123,10 @@ class LaneLoop:
                 group.create_task(self._world.journal.run())
                 while True:
                     self._take_mail()
+                    if self._ending is not None:
+                        await self._world.journal.flushed()
+                        raise self._ending
                     await self._bell.wait(self._start_steps(group))
-                    if self._start_over:
-                        raise StartOver
         finally:
             for link in links:
                 link.unsubscribe(self)

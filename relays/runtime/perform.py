@@ -13,6 +13,7 @@ from relays.core.events import (
     Cause,
     ChainFailure,
     Checked,
+    CursorLost,
     DeliveryRefused,
     Event,
     Failed,
@@ -30,7 +31,7 @@ from relays.core.lane import LaneParams
 from relays.core.steps import Attest, Check, Effect, Observe, Prove, Submit, Track
 from relays.core.types import Leg
 from relays.runtime.carry import Carrier, host_of
-from relays.runtime.evidence import contradiction_of, may_contradict, prove_and_verify
+from relays.runtime.evidence import contradiction_of, may_contradict, prove_and_verify, sure_block
 from relays.runtime.heads import ChainLink
 from relays.runtime.journal import Journal
 from relays.runtime.ports import Attestors, AttestorsMissing
@@ -99,9 +100,9 @@ async def _observe(world: World, step: Observe) -> Event:
     link, lane = _link(world, step), world.params.lane
     if step.pin is not None:
         expected = BlockRef(chain=link.chain.chain_id, height=step.pin.height, hash=step.pin.hash)
-        violation = await _find_violation(world, link, expected)
-        if violation is not None:
-            return violation
+        lost = await _find_lost(world, link, step, expected)
+        if lost is not None:
+            return lost
     whole = step.last == step.finalized.height
     last = step.finalized if whole else await link.chain.block(step.last)
     if step.leg is Leg.OUT:
@@ -111,12 +112,20 @@ async def _observe(world: World, step: Observe) -> Event:
     return AcknowledgementsSeen(at_s=world.clock.now_s(), step=step, last=last, acknowledgements=seen)
 
 
-async def _find_violation(world: World, link: ChainLink, expected: BlockRef) -> Violated | None:
-    """Return a violation when the block that the cursor is pinned to is provably no longer the chain's."""
+async def _find_lost(
+    world: World, link: ChainLink, step: Observe, expected: BlockRef
+) -> Violated | CursorLost | None:
+    """Return what is wrong with the block that the cursor is pinned to, None when it is the chain's.
+
+    A violation when it provably was the chain's and is no longer; lost when it was an endpoint's word.
+    """
     actual = await link.chain.block(expected.height)
-    if actual == expected or not may_contradict(link.spec, link.trust, expected):
+    if actual == expected:
         return None
     now_s = world.clock.now_s()
+    if not may_contradict(link.spec, link.trust, expected):
+        sure = sure_block(link.spec, link.trust, below=expected.height)
+        return None if sure is None else CursorLost(at_s=now_s, step=step, sure=sure)
     detail = await contradiction_of(link.chain, link.spec, link.trust, expected, actual, now_s)
     if not detail:
         raise MalformedReply(

@@ -17,7 +17,7 @@ from relays.runtime.carry import Host
 from relays.runtime.handle import LaneHandle
 from relays.runtime.heads import ChainLink
 from relays.runtime.keeper import ClientHealth, ClientKeeper
-from relays.runtime.loop import LaneLoop, StartOver
+from relays.runtime.loop import HeadsWithdrawn, LaneLoop, StartOver
 from relays.runtime.ports import Attestors, LaneRecord, Store
 from relays.runtime.status import ChainHealth
 
@@ -135,6 +135,8 @@ class Supervisor:
                 await loop.run(empty if rebuild else await self._store.load(handle.params.lane))
             except* StartOver:
                 rebuild = True
+            except* HeadsWithdrawn:
+                rebuild = False
             except* Exception as errors:  # noqa: BLE001 - the one place where everything is caught
                 _log.exception("lane.failed", lane=str(handle.params.lane))
                 handle.failed(f"{first_error(errors)!r}")

@@ -80,6 +80,9 @@ class Listener:
     def heads_read(self, read: ChainStatus) -> None:
         self.heights.append(read.finalized.height)
 
+    def heads_withdrawn(self, chain: ChainId) -> None:
+        self.heights.clear()
+
     def chain_halted(self, chain: ChainId, detail: str) -> None:
         self.halts.append(detail)
 

@@ -231,6 +231,19 @@ async def test_a_header_that_conflicts_with_the_chains_own_freezes_the_client_an
     assert await yard.look(at=14) is ClientMode.FROZEN
 
 
+async def test_a_host_that_invented_a_head_is_searched_below_it_once_that_is_over() -> None:
+    yard = Yard()
+    yard.hosting.height = 518
+    yard.hosting.blocks[519] = forged(HOST_BLOCKS[519], app_hash=b"y" * 32)
+    await yard.look(at=13)
+    yard.hosting.blocks = dict(HOST_BLOCKS)
+    yard.hosting.height = 502
+    yard.hosting.given.append(given(forged(BLOCKS[12], app_hash=b"x" * 32), host_height=503))
+    await yard.look(at=16)
+    await yard.look(at=18)
+    assert yard.hosting.delivered[0].evidence.conflict is not None
+
+
 async def test_a_header_above_everything_seen_is_looked_at_when_the_chain_gets_there() -> None:
     yard = Yard()
     fork = forged(BLOCKS[20], app_hash=b"x" * 32)

@@ -1,10 +1,10 @@
 """Two memory chains, three gateways that attest 2-of-3, users, and an audit that reads only the chains."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
-from adapters.api import Resources, SendMessage, SendTransfer
+from adapters.api import LightClientSpec, Resources, SendMessage, SendTransfer
 from adapters.memory.adapter import MemoryAdapter
 from adapters.memory.audit import Tally, locked, supply, tally
 from adapters.memory.config import MemoryConfig, chain_spec, light_client
@@ -58,11 +58,15 @@ class Gateway:
 class World:
     """Everything of one simulation."""
 
-    def __init__(self, seed: int, *, block_time_s: float = 2.0, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, seed: int, *, block_time_s: float = 2.0, limits: Limits = LIMITS, anchored: bool = False
+    ) -> None:
+        """With `anchored`, trust advances from a block of each chain, so heads are an endpoint's word."""
         self.random = Random(seed)
         self.clock = VirtualClock()
         self.name = f"simulation-{seed}"
         self.limits = limits
+        self.anchored = anchored
         forget(self.name)
         self.configs = {
             chain: MemoryConfig(
@@ -86,7 +90,12 @@ class World:
         self.gateways = {
             name: Gateway(
                 name=name,
-                store=DurableStore(random=Random(f"{seed}-{name}"), clock=self.clock, truth=self.chains),
+                store=DurableStore(
+                    random=Random(f"{seed}-{name}"),
+                    clock=self.clock,
+                    truth=self.chains,
+                    may_read_again=anchored,
+                ),
             )
             for name in GATEWAYS
         }
@@ -114,7 +123,7 @@ class World:
             chain: MemoryAdapter(chain, config, resources) for chain, config in self.configs.items()
         }
         links = {
-            chain: ChainLink(adapter, light_client(chain, self.configs[chain]), self.clock, poll_s=2.0)
+            chain: ChainLink(adapter, self._light_client(chain), self.clock, poll_s=2.0)
             for chain, adapter in gateway.adapters.items()
         }
         self.alive[name] = Attestor(name=name, links=links, truth=self.chains, clock=self.clock)
@@ -131,6 +140,10 @@ class World:
             limits=self.limits,
         )
         gateway.task = asyncio.create_task(gateway.supervisor.run(), name=name)
+
+    def _light_client(self, chain: ChainId) -> LightClientSpec:
+        spec, first = light_client(chain, self.configs[chain]), self.chains[chain].blocks[1]
+        return replace(spec, anchor=first.ref) if self.anchored else spec
 
     async def kill(self, name: str, *, wipe: bool = False) -> None:
         """End a gateway's process; what was not committed is gone. With `wipe` the disk is gone as well."""
