@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.cosmos.config import CosmosConfig
 from gateway.cli.client import request
+from gateway.cli.output import CliError
 from gateway.dev import processes
 from gateway.keys.keystore import Keystore
 from proofs.types import ChainId, Lane
@@ -88,7 +89,7 @@ class Relayer:
     async def ready(self) -> bool:
         try:
             return bool((await self.ask("/status"))["ready"])
-        except Exception:  # noqa: BLE001 - not listening yet
+        except CliError:  # not listening yet
             return False
 
     async def ask(self, path: str) -> Any:
