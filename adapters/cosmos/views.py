@@ -1,5 +1,8 @@
 """A light client of this chain as its state holds it, read into a `ClientView`. Pure: keys out, values in.
 
+A `07-tendermint` client judges proofs by the specs in its own state. We prove with two of them, so a client
+that holds others is refused when it is looked at, before packets are sent that it would not believe.
+
 Implements: the client and consensus states of `07-tendermint` and of ibc-go's `attestations`.
 """
 
@@ -13,8 +16,10 @@ from adapters.cosmos.ibc.clients import parsed
 from adapters.cosmos.pb.ibc.lightclients.attestations.v1 import attestations_pb2
 from adapters.errors import MalformedReply, Refused
 from proofs.ids import IdentifierError, parse_evm_address
+from proofs.merkle import ics23_spec
 from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
 from proofs.types import Height
+from proofs.verdict import Refusal
 
 TENDERMINT = "07-tendermint"
 ATTESTATIONS = "attestations"
@@ -22,6 +27,9 @@ ATTESTATIONS = "attestations"
 HostedState = tendermint_pb2.ClientState | attestations_pb2.ClientState
 
 _NS = 10**9
+_PROVEN_WITH = (ics23_spec.IAVL, ics23_spec.TENDERMINT)
+"""How packets are shown: from the key to the root of the store, from there to the app hash."""
+_SPECS = {ics23_spec.IAVL: "IAVL", ics23_spec.TENDERMINT: "Tendermint", ics23_spec.SMT: "SMT"}
 _KINDS: dict[str, type[HostedState]] = {
     "/ibc.lightclients.tendermint.v1.ClientState": tendermint_pb2.ClientState,
     "/ibc.lightclients.attestations.v1.ClientState": attestations_pb2.ClientState,
@@ -70,9 +78,14 @@ def consensus_time_ns(encoded: bytes, client: str) -> int:
 
 
 def view(end: End, state: HostedState, latest_time_ns: int) -> ClientView:
-    """Return how the client stands. Raises `MalformedReply` for attestors that are no addresses."""
+    """Return how the client stands.
+
+    Raises `Refused` for a client that judges by other proof specs than ours, `MalformedReply` for attestors
+    that are no addresses.
+    """
     latest = latest_of(state)
     if isinstance(state, tendermint_pb2.ClientState):
+        _check_specs(end.client, state)
         return ClientView(
             kind=TENDERMINT,
             counterparty=end.counterparty,
@@ -98,3 +111,15 @@ def view(end: End, state: HostedState, latest_time_ns: int) -> ClientView:
         latest_time_s=latest_time_ns // _NS,
         ordered=end.ordered,
     )
+
+
+def _check_specs(client: str, state: tendermint_pb2.ClientState) -> None:
+    try:
+        found = tuple([ics23_spec.spec_of(each) for each in state.proof_specs])
+    except Refusal as refusal:
+        raise Refused(f"client {client}: {refusal}") from refusal
+    if found != _PROVEN_WITH:
+        expected, actual = (
+            ", ".join([_SPECS.get(each, repr(each)) for each in specs]) for specs in (_PROVEN_WITH, found)
+        )
+        raise Refused(f"client {client}: proof specs: expected {expected}, got {actual[:1000] or 'none'}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from adapters.cosmos.ibc import clients, pending, queries
+from adapters.cosmos.ibc import clients, pending, queries, specs
 from adapters.cosmos.ibc.chain import CosmosHost
 from adapters.cosmos.ibc.channels import (
     ChannelTerms,
@@ -31,6 +31,7 @@ from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.tx import address_of
 from adapters.errors import MalformedReply, Refused, Reorged
 from gateway.keys.signer import LocalSigner
+from proofs.merkle.ics23_spec import SMT
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.types import ClientId
 from tests.support.ibc_chains import (
@@ -145,6 +146,17 @@ async def test_a_transfer_channel_cannot_be_closed_by_people(linked):
     opened = await open_channel(on_a, on_b, TRANSFER)
     with pytest.raises(Refused, match="cannot close"):
         await close_channel(on_a, opened.first, on_b, opened.second)
+
+
+async def test_a_lane_to_a_client_with_other_proof_specs_is_refused_when_the_client_is_looked_at(
+    linked, monkeypatch
+):
+    at = await linked.a.head()
+    assert (await linked.a.source.client(linked.on_a, at)).kind == "07-tendermint"
+    monkeypatch.setattr(specs, "IAVL", SMT)
+    other = await create_tendermint_client(linked.a, linked.b)
+    with pytest.raises(Refused, match=f"client {other}: proof specs: expected IAVL, Tendermint, got Proof"):
+        await linked.a.source.client(other, await linked.a.head())
 
 
 async def test_counterparties_of_ibc_v2_are_registered_once(linked):
