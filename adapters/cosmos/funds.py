@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from adapters.api import Funds
 from adapters.cosmos.config import EndpointConfig
 from adapters.cosmos.grpc import GrpcClient
-from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2, query_pb2_grpc
+from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2
 from adapters.errors import AdapterError, MalformedReply, Refused
 
+_BALANCE = "/cosmos.bank.v1beta1.Query/Balance"
 _MAX_MESSAGE_BYTES = 1 << 20
 
 
@@ -54,7 +55,7 @@ class Purse:
 
     async def _held(self, client: GrpcClient, account: str) -> Funds:
         request = query_pb2.QueryBalanceRequest(address=account, denom=self.denom)
-        answer = await client.ask(lambda channel: query_pb2_grpc.QueryStub(channel).Balance, request)
+        answer = await client.ask(_BALANCE, request, query_pb2.QueryBalanceResponse)
         amount = answer.balance.amount or "0"
         if not amount.isascii() or not amount.isdigit():
             raise MalformedReply(f"endpoint {client.name}: balance: expected digits, got {amount[:80]!r}")

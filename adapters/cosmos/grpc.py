@@ -3,10 +3,9 @@
 It bounds what a stranger can do (time, size) and sorts what goes wrong into `adapters.errors`. What a
 decision rests on is read over `rpc`, at a height and with a proof.
 
-Implements: gRPC with the query services in `adapters.cosmos.pb`.
+Implements: gRPC (unary calls) with the messages in `adapters.cosmos.pb`.
 """
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import grpc
@@ -15,7 +14,6 @@ from grpc import aio
 
 from adapters.errors import AdapterError, MalformedReply, RateLimited, Refused, TransportError
 
-Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 _RETRY_AFTER_S = 1.0
@@ -48,17 +46,20 @@ class GrpcClient:
         ]
         self._channel: aio.Channel | None = None
 
-    async def ask(
-        self, method: Callable[[aio.Channel], "aio.UnaryUnaryMultiCallable[Q, R]"], request: Q
-    ) -> R:
-        """Return the answer to one request, for example `ask(lambda c: QueryStub(c).Balance, request)`.
+    async def ask(self, method: str, request: Message, answer: type[R]) -> R:
+        """Return the answer of a method (`/package.Service/Method`) to one request.
 
         Raises `TransportError`, `RateLimited` (also for an answer above the cap), `Refused` when the chain
         says no, `MalformedReply` when it does not know the method.
         """
         self.requests += 1
+        call = self._open().unary_unary(
+            method,
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=answer.FromString,
+        )
         try:
-            return await method(self._open())(request, timeout=self._timeout_s)
+            return await call(request, timeout=self._timeout_s)
         except aio.AioRpcError as error:
             raise self._sorted(error) from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("gateway", "adapters", "relays", "proofs")
 _GENERATED = frozenset({"node_modules", "__pycache__", "out", "cache", "build", "dist"})
-_STUBS = ("_pb2.py", "_pb2_grpc.py")
+_STUBS = "_pb2.py"
 """Ends of the names of files that protoc wrote: `tests/adapters/cosmos/test_stubs.py` guards those."""
 
 

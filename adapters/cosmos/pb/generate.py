@@ -8,8 +8,8 @@ Three steps, all mechanical:
 1. protoc compiles the roots below and all they import into one descriptor set. ics23 has no .proto file in
    its Go module, so its descriptor is taken from the generated Go source, where it lies compressed.
 2. Options of gogoproto, amino, cosmos_proto, google.api and cosmos.msg/query are dropped from every
-   descriptor, with the imports that declare them: they steer Go code, never bytes on the wire. So are the
-   services that nobody calls: `Msg` (transactions are broadcast) and `ABCI` (between a node and its own app).
+   descriptor, with the imports that declare them: they steer Go code, never bytes on the wire. So are all
+   services: a method is called by its name, with the messages that it takes.
 3. protoc writes Python and typed stubs from that set; imports get the prefix of the tree of their file.
 """
 
@@ -76,10 +76,8 @@ ADAPTER = (
 """What the adapter builds, asks and reads besides."""
 
 TREES = ("proofs/pb", "adapters/cosmos/pb")
-_GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
+_GENERATED = ("*_pb2.py", "*_pb2.pyi")
 _DROPPED = re.compile(r"^(gogoproto|amino|cosmos_proto|google/api|cosmos/msg/v1|cosmos/query/v1)/")
-_CALLED = ("cosmos.bank.v1beta1.Query",)
-"""Services that are called over gRPC; the others are asked over ABCI, at a height."""
 _GO_BYTES = re.compile(r"var fileDescriptor_\w+ = \[\]byte\{(.*?)\n\}", re.DOTALL)
 _IMPORT = re.compile(r"^from ((?:cosmos|ibc|tendermint)[\w.]*) import (\w+_pb2)", re.MULTILINE)
 
@@ -108,7 +106,7 @@ def generate(modules: Mapping[str, Path], target: Path) -> None:
         for tree, members in zip(TREES, (ours, theirs), strict=True):
             raw = scratch / tree
             raw.mkdir(parents=True)
-            _emit(stripped, [described[file] for file in members], raw)
+            _emit(stripped, members, raw)
             _install(raw, target / tree, ours)
 
 
@@ -158,28 +156,20 @@ def _closure(described: Mapping[str, FileDescriptorProto], roots: Iterable[str])
 
 
 def _stripped(file: FileDescriptorProto) -> FileDescriptorProto:
-    """Drop foreign options and their imports, and services that nobody calls, in place."""
+    """Drop foreign options and their imports, and services, in place."""
     kept = [name for name in file.dependency if not _DROPPED.match(name)]
     del file.dependency[:]
     file.dependency.extend(kept)
-    uncalled = [each for each in file.service if f"{file.package}.{each.name}" not in _CALLED]
-    for service in uncalled:
-        file.service.remove(service)
+    del file.service[:]
     file.DiscardUnknownFields()  # options whose extensions nobody registered in this process
     return file
 
 
-def _emit(described: Path, members: Sequence[FileDescriptorProto], output: Path) -> None:
-    """Let protoc write stubs of these files, and of their services where they have any."""
-    names = [file.name for file in members]
-    serving = [file.name for file in members if file.service]
-    tools = Path(sys.executable).parent
+def _emit(described: Path, members: Iterable[str], output: Path) -> None:
+    """Let protoc write stubs of these files."""
     source = f"--descriptor_set_in={described}"
-    mypy = f"--plugin=protoc-gen-mypy={tools}/protoc-gen-mypy"
-    _protoc([source, mypy, f"--python_out={output}", f"--mypy_out={output}", *names])
-    if serving:
-        mypy = f"--plugin=protoc-gen-mypy_grpc={tools}/protoc-gen-mypy_grpc"
-        _protoc([source, mypy, f"--grpc_python_out={output}", f"--mypy_grpc_out={output}", *serving])
+    mypy = f"--plugin=protoc-gen-mypy={Path(sys.executable).parent}/protoc-gen-mypy"
+    _protoc([source, mypy, f"--python_out={output}", f"--mypy_out={output}", *members])
 
 
 def _install(raw: Path, tree: Path, ours: Collection[str]) -> None:
