@@ -50,7 +50,7 @@ def parse_config(
     """Return the configuration in this text, or None, and all findings. Paths are relative to `base`."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         return None, (_whole_file(f"not TOML: {error}"),)
     findings = Findings()
     converter = Converter(base=base, findings=findings)

@@ -9,7 +9,7 @@ Implements: config.toml of Hermes 1.8 to 1.13.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from gateway.imports.model import (
     ImportFileError,
     Note,
 )
-from gateway.imports.registry import format_decimal
+from gateway.imports.registry import decimal_text
 
 _LEVELS = {"trace": "debug", "debug": "debug", "info": "info", "warn": "warning", "error": "error"}
 _UNITS_S = {
@@ -33,8 +33,8 @@ _UNITS_S = {
     **dict.fromkeys(("d", "day", "days"), 86_400),
     **dict.fromkeys(("w", "week", "weeks"), 604_800),
 }
-_DURATION = re.compile(r"(\d+)\s*([a-z]+)\s*")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,12})\s*([a-z]+)\s*")
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)\s*([kmg]i?)?b?", re.IGNORECASE)
 _SIZES = {"": 1, "k": 10**3, "ki": 2**10, "m": 10**6, "mi": 2**20, "g": 10**9, "gi": 2**30}
 
 _CARRIED = {
@@ -53,7 +53,7 @@ _CARRIED = {
 }
 _HARMLESS = {
     "trusted_node": "no node is trusted: every header and proof is verified",
-    "compat_mode": "one RPC client serves CometBFT 0.34 to 0.39",
+    "compat_mode": "nodes of CometBFT 0.38 and newer are understood",
     "max_block_time": "the light client needs no such allowance",
     "max_grpc_decoding_size": "answers have caps of their own",
     "query_packets_chunk_size": "lists are as long as [limits] and the chains allow",
@@ -141,7 +141,7 @@ def read_config(text: str, others: Mapping[ImportedEnd, tuple[ImportedEnd, bool]
 def _parsed(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ImportFileError(f"expected TOML: {error}") from None
 
 
@@ -171,23 +171,23 @@ def _is_cosmos(raw: Mapping[str, Any], reader: _Reader) -> bool:
 def _chain(raw: Mapping[str, Any], reader: _Reader) -> ImportedChain:
     name = str(raw.get("id"))
     where = f"chains.{name}"
-    for key in raw.keys() - _CARRIED:
+    for key in sorted(raw.keys() - _CARRIED):
         why = _HARMLESS.get(key) or _LOST.get(key) or "this version does not know it"
         if key != "store_prefix" and not _is_default(key, raw[key]):
             reader.note(f"{where}.{key}", f"not carried over: {why}")
     if raw.get("store_prefix", "ibc") != "ibc":
         reader.note(f"{where}.store_prefix", f"not carried over: expected ibc, got {raw['store_prefix']!r}")
     price = _table(raw, "gas_price")
-    amount = price.get("price")
+    amount, multiplier = price.get("price"), raw.get("gas_multiplier")
     return ImportedChain(
         native_id=name,
         bech32_prefix=str(raw.get("account_prefix", "")),
-        gas_price=format_decimal(amount) if isinstance(amount, int | float) else "",
+        gas_price="" if amount is None else _decimal(amount, f"{where}.gas_price.price"),
         fee_denom=str(price.get("denom", "")),
         endpoints=_endpoints(raw, where),
         key_name=_key_name(str(raw.get("key_name", "")), where, reader),
         request_timeout_s=_seconds(raw, "rpc_timeout", where),
-        gas_adjustment=format_decimal(raw["gas_multiplier"]) if "gas_multiplier" in raw else "",
+        gas_adjustment="" if multiplier is None else _decimal(multiplier, f"{where}.gas_multiplier"),
         trusting_period_s=_whole(_seconds(raw, "trusting_period", where)),
         trust_level=_fraction(raw.get("trust_threshold"), where),
         max_clock_drift_s=_whole(_seconds(raw, "clock_drift", where)),
@@ -224,7 +224,7 @@ def _seconds(raw: Mapping[str, Any], key: str, where: str) -> float | None:
         return None
     text = str(raw[key]).strip().lower()
     parts = _DURATION.findall(text)
-    if not parts or "".join(_DURATION.findall(text)[0]) == "" or _DURATION.sub("", text):
+    if not parts or _DURATION.sub("", text):
         raise ImportFileError(f"{where}.{key}: expected a duration such as 14days, got {raw[key]!r}")
     if any(unit not in _UNITS_S for _, unit in parts):
         raise ImportFileError(f"{where}.{key}: expected units such as s, h or days, got {raw[key]!r}")
@@ -233,6 +233,13 @@ def _seconds(raw: Mapping[str, Any], key: str, where: str) -> float | None:
 
 def _whole(seconds: float | None) -> int | None:
     return None if seconds is None else max(1, int(seconds))
+
+
+def _decimal(value: object, where: str) -> str:
+    found = decimal_text(value)
+    if not found:
+        raise ImportFileError(f"{where}: expected a number, got {str(value)[:80]!r}")
+    return found
 
 
 def _fraction(value: object, where: str) -> tuple[int, int] | None:
@@ -255,13 +262,13 @@ def _allowed(raw: Mapping[str, Any], reader: _Reader) -> Iterator[ImportedEnd]:
     if policy != "allow":
         reader.note(where, f"policy {policy!r}: lanes are named one by one, so none was made from it")
         return
-    for key in found.keys() - {"policy", "list"}:
+    for key in sorted(found.keys() - {"policy", "list"}):
         reader.note(f"{where}.{key}", "not carried over: fees of single channels are not asked for")
     listed = found.get("list")
     for entry in listed if isinstance(listed, list) else ():
-        if not isinstance(entry, Sequence) or len(entry) != 2:
+        if not isinstance(entry, list) or len(entry) != 2 or not all(isinstance(one, str) for one in entry):
             raise ImportFileError(f"{where}.list: expected pairs of port and channel, got {entry!r}")
-        yield ImportedEnd(native_id=chain, port=str(entry[0]), channel=str(entry[1]))
+        yield ImportedEnd(native_id=chain, port=entry[0], channel=entry[1])
 
 
 def _lane(
@@ -300,7 +307,7 @@ def _mode(raw: Mapping[str, Any], reader: _Reader) -> int | None:
     for kind in ("connections", "channels"):
         if _table(mode, kind).get("enabled"):
             reader.note(f"mode.{kind}", "not carried over: handshakes are made by `isthmus ibc create`")
-    for key in packets.keys() - {"ics20_max_memo_size"}:
+    for key in sorted(packets.keys() - {"ics20_max_memo_size"}):
         ordinary, why = _PACKETS.get(key, (None, "not carried over: this version does not know it"))
         if packets[key] != ordinary:
             reader.note(f"mode.packets.{key}", why)
@@ -321,5 +328,5 @@ def _rest(raw: Mapping[str, Any], reader: _Reader) -> None:
     for name in ("rest", "telemetry", "tracing_server"):
         if _table(raw, name).get("enabled"):
             reader.note(name, "not carried over: one address serves API, page and metrics, see [api]")
-    for name in raw.keys() - {"global", "mode", "chains", "rest", "telemetry", "tracing_server"}:
+    for name in sorted(raw.keys() - {"global", "mode", "chains", "rest", "telemetry", "tracing_server"}):
         reader.note(name, "not carried over: this version does not know it")

@@ -5,16 +5,18 @@ Pure: text in, data out. A registry is a place to find nodes and prices, not a s
 Implements: chain.schema.json of the chain registry (chain_id, bech32_prefix, fees, apis, status).
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from gateway.imports.model import Imported, ImportedChain, ImportedEndpoint, ImportFileError, Note
 
 _MAX_ENDPOINTS = 8
+_MAX_DECIMAL = 10**18
 _PRICES = ("average_gas_price", "low_gas_price", "fixed_min_gas_price", "high_gas_price")
 _NATIVE_ID = re.compile(r"[-_a-zA-Z0-9]{1,32}")
 
@@ -22,7 +24,7 @@ _NATIVE_ID = re.compile(r"[-_a-zA-Z0-9]{1,32}")
 def read_chain(text: str, source: str) -> Imported:
     """Return the chain in a `chain.json`; `source` is its name, for messages. Raises `ImportFileError`."""
     try:
-        raw = json.loads(text)
+        raw = orjson.loads(text)
     except ValueError as error:
         raise ImportFileError(f"{source}: expected JSON: {error}") from None
     if not isinstance(raw, dict):
@@ -59,33 +61,43 @@ def _price(raw: Mapping[str, Any]) -> tuple[str, str]:
     tokens = fees.get("fee_tokens") if isinstance(fees, dict) else None
     first = tokens[0] if isinstance(tokens, list) and tokens and isinstance(tokens[0], dict) else {}
     for name in _PRICES:
-        price = first.get(name)
-        if isinstance(price, int | float) and not isinstance(price, bool):
-            return format_decimal(price), str(first.get("denom", ""))
+        price = decimal_text(first.get(name))
+        if price:
+            return price, str(first.get("denom", ""))
     return "", str(first.get("denom", ""))
 
 
-def format_decimal(number: float) -> str:
-    """Return a number as decimal text without exponent, as short as it is written."""
-    return format(Decimal(repr(number)), "f")
+def decimal_text(value: object) -> str:
+    """Return a price or factor as text without exponent, as short as it is written; else nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MAX_DECIMAL:
+        return ""
+    return format(Decimal(repr(value)), "f")
 
 
 def _endpoints(raw: Mapping[str, Any]) -> Iterator[ImportedEndpoint]:
     names: set[str] = set()
     for entry in _listed(raw, "rpc"):
         address = str(entry["address"]).rstrip("/")
-        place = urlsplit(address)
-        if place.scheme not in ("http", "https") or not place.hostname:
+        host = _host(address)
+        if not host:
             continue
-        wanted = re.sub(r"[^a-z0-9._-]+", "-", str(entry.get("provider") or place.hostname).lower()).strip(
-            "-"
-        )
+        wanted = re.sub(r"[^a-z0-9._-]+", "-", str(entry.get("provider") or host).lower()).strip("-")[:64]
         name, number = wanted or "node", 1
         while name in names:
             number += 1
             name = f"{wanted}-{number}"
         names.add(name)
         yield ImportedEndpoint(name=name, rpc=address)
+
+
+def _host(address: str) -> str:
+    """Return the host of an http or https address, empty for any other."""
+    try:
+        place = urlsplit(address)
+        port = place.port
+    except ValueError:
+        return ""
+    return place.hostname or "" if place.scheme in ("http", "https") and port != 0 else ""
 
 
 def _listed(raw: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

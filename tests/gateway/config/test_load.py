@@ -235,6 +235,13 @@ def test_limits_have_bounds(section, key):
     assert key in found(BASE + f"[limits]\n{section}\n")
 
 
+@pytest.mark.parametrize("text", ["a = ", f"a = {'[' * 50_000}", f"a = {'9' * 5000}"])
+def test_what_is_no_toml_is_one_plain_sentence(tmp_path, text):
+    config, [only] = parse_config(text, tmp_path, {})
+    assert config is None
+    assert str(only).startswith("error: not TOML: ")
+
+
 def test_a_file_that_cannot_be_read_is_one_plain_sentence(tmp_path):
     for content in (None, b"\xff\xfe", b"a = [", b"#" * 1_100_000):
         file = tmp_path / "isthmus.toml"

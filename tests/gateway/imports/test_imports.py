@@ -213,6 +213,17 @@ def test_a_filter_that_names_no_channels_makes_no_lanes_and_says_so(policy):
         ('"2 KiB"', '"big"', "expected a size"),
         ("rpc_addr = 'http://127.0.0.1:26557'", "", "rpc_addr: expected a URL"),
         ("[global]", "[[", "expected TOML"),
+        ("[global]", f"a = {'[' * 50_000}", "expected TOML"),
+        ("[global]", f"a = {'9' * 5000}", "expected TOML"),
+        ("'14days'", f"'{'9' * 400}days'", "trusting_period: expected a duration"),
+        ('"2 KiB"', f'"{"9" * 400} KiB"', "expected a size"),
+        ("gas_multiplier = 1.1", "gas_multiplier = '1.1'", "gas_multiplier: expected a number"),
+        ("gas_multiplier = 1.1", "gas_multiplier = nan", "gas_multiplier: expected a number"),
+        ("price = 1e-7", "price = inf", "gas_price.price: expected a number"),
+        ("price = 1e-7", "price = -1", "gas_price.price: expected a number"),
+        ("price = 1e-7", "price = true", "gas_price.price: expected a number"),
+        ("['ica*', '*']", "'ab'", "expected pairs of port and channel"),
+        ("['ica*', '*']", "['ica*', ['*']]", "expected pairs of port and channel"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_with_the_key_and_what_came(old, new, expected):
@@ -287,7 +298,26 @@ def test_a_registry_file_that_is_no_cosmos_chain_is_refused(change, expected):
         registry.read_chain(json.dumps(CHAIN | change), "x")
 
 
-@pytest.mark.parametrize("text", ["{", "[]"])
+@pytest.mark.parametrize("price", [-1, 1e300, True, "0.1"])
+def test_a_price_that_is_none_must_be_filled_in(price):
+    odd = CHAIN | {"fees": {"fee_tokens": [{"denom": "uexa", "average_gas_price": price}]}}
+    found = registry.read_chain(json.dumps(odd), "x")
+    assert "x fees" in whats(found.notes)
+    assert "# gas_price" in chains_toml(found)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[bad", "http://127.0.0.1:999999", "ftp://127.0.0.1", "127.0.0.1"]
+)
+def test_an_address_that_is_none_is_passed_over(address):
+    odd = CHAIN | {"apis": {"rpc": [{"address": address}, {"address": "http://127.0.0.1:1"}]}}
+    [chain] = registry.read_chain(json.dumps(odd), "x").chains
+    assert [each.rpc for each in chain.endpoints] == ["http://127.0.0.1:1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "[" * 100_000, '{"a":' * 100_000, r'{"a": "\ud800"}', '{"a": NaN}', '{"a": Infinity}']
+)
 def test_a_registry_file_that_is_no_json_object_is_refused(text):
     with pytest.raises(ImportFileError, match="x: expected"):
         registry.read_chain(text, "x")
