@@ -1,11 +1,14 @@
 """Two blocks that cannot both be: whether they prove that validators lied, how, and who.
 
-`judge` asks of both blocks what a client asks that is brought forward from the trusted one, except that a
-time in the future is no excuse (a forward lunatic attack lives there). It freezes nothing itself: who gets
-`Accepted` halts every lane of the chain until a person decides, and hands both blocks to the clients of the
-chain elsewhere (ibc-go: MsgUpdateClient with Misbehaviour, after which that client is frozen for good and
-recovers through governance only). Anything but `Accepted` is no reason to halt. The sets of the blocks after
-the two are not asked for: a forged header may name a set that nobody knows.
+`judge` asks of both blocks what a client on a chain asks that is brought forward from the trusted one: that
+enough power voted for them. Votes for nil, and those beyond what is needed, such a client does not look at, so
+here they may be anything: who spoils one hides no fork. A time in the future is no excuse either (a forward
+lunatic attack lives there).
+
+It freezes nothing itself: who gets `Accepted` halts every lane of the chain until a person decides, and hands
+both blocks to the clients of the chain elsewhere (ibc-go: MsgUpdateClient with Misbehaviour, after which that
+client is frozen for good and recovers through governance only). Anything but `Accepted` is no reason to halt.
+The sets of the blocks after the two are not asked for: a forged header may name a set that nobody knows.
 
 What decides is the header's canonical hash: the same header with its votes written, ordered or chosen
 otherwise is the same header.
@@ -20,8 +23,8 @@ from proofs.lightclients.tendermint import predicates
 from proofs.lightclients.tendermint.predicates import Candidate
 from proofs.lightclients.tendermint.trust import Trust, read
 from proofs.lightclients.tendermint.types import Header, TendermintParams
-from proofs.types import BlockRef, TrustedState, UntrustedUpdate
-from proofs.verdict import Accepted, Reason, Refusal, Verdict
+from proofs.types import BlockRef, Height, TrustedState, UntrustedUpdate
+from proofs.verdict import Accepted, NotEnoughTrust, Reason, Refusal, Verdict
 
 
 class Kind(Enum):
@@ -66,15 +69,15 @@ def judge(
     try:
         trust = read(trusted, params.chain)
         predicates.check_not_expired(trust.time_ns, params, int(now_s * 10**9))
-        candidates = [predicates.open_update(update, params) for update in (first, second)]
+        candidates = [predicates.open_block(update, params) for update in (first, second)]
         kind = _conflict(*candidates)
         _check_above(trusted, *candidates)
+        voted = list[set[bytes]]()
         for candidate in candidates:
-            shortfall = predicates.check_reached(
-                trusted.block.height, trust.next_validators, candidate, params
-            )
-            if shortfall is not None:
-                return shortfall
+            voters = _convincing(trusted.block.height, trust, candidate, params)
+            if isinstance(voters, NotEnoughTrust):
+                return voters
+            voted.append(voters)
     except Refusal as refusal:
         return refusal.verdict()
     return Accepted(
@@ -82,7 +85,7 @@ def judge(
             kind=kind,
             first=candidates[0].ref,
             second=candidates[1].ref,
-            culprits=_culprits(kind, trust, *candidates),
+            culprits=_culprits(kind, trust, *voted),
         )
     )
 
@@ -124,15 +127,28 @@ def _outcome(header: Header) -> tuple[bytes, ...]:
     )
 
 
-def _culprits(kind: Kind, trust: Trust, first: Candidate, second: Candidate) -> tuple[bytes, ...]:
+def _convincing(
+    height: Height, trust: Trust, candidate: Candidate, params: TendermintParams
+) -> set[bytes] | NotEnoughTrust:
+    """Return who validly voted for a block, if that convinces whoever trusts the block at `height`.
+
+    Raises `Refusal` when its own set does not vouch for it. The trusted set is counted first.
+    """
+    block = candidate.block
+    trusted = predicates.trusted_voters(block, trust.next_validators)
+    valid = predicates.valid_votes(block, params.chain_id, trusted)
+    have, need = sum([trusted[at] for at in valid]), predicates.power_needed(trust.next_validators, params)
+    missing = predicates.shortfall(height, candidate, have, need)
+    if missing is not None:
+        return missing
+    others = set(predicates.voters(block.commit)) - trusted.keys()
+    valid |= predicates.valid_votes(block, params.chain_id, others)
+    predicates.check_power(block, valid)
+    return {block.validators[at].address for at in valid}
+
+
+def _culprits(kind: Kind, trust: Trust, first: set[bytes], second: set[bytes]) -> tuple[bytes, ...]:
     if kind is Kind.AMNESIA:
         return ()
-    voted = [_voters(candidate) for candidate in (first, second)]
-    is_lunatic = kind is Kind.LUNATIC
-    others = {seat.address for seat in trust.next_validators} if is_lunatic else voted[0]
-    return tuple(sorted(voted[1] & others))
-
-
-def _voters(candidate: Candidate) -> set[bytes]:
-    block = candidate.block
-    return {block.validators[at].address for at in predicates.voters(block.commit)}
+    others = {seat.address for seat in trust.next_validators} if kind is Kind.LUNATIC else first
+    return tuple(sorted(second & others))

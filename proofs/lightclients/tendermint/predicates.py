@@ -49,6 +49,15 @@ def open_update(untrusted_update: UntrustedUpdate, params: TendermintParams) -> 
 
     The hash of the target is expected, never believed.
     """
+    candidate = open_block(untrusted_update, params)
+    places = zip(candidate.block.commit.signatures, candidate.block.validators, strict=True)
+    for at, (entry, seat) in enumerate(places):
+        _check_entry(at, entry, seat.address)
+    return candidate
+
+
+def open_block(untrusted_update: UntrustedUpdate, params: TendermintParams) -> Candidate:
+    """Return the same, with entries of the commit that may be anything: see `valid_votes`."""
     target = untrusted_update.target
     if target.chain != params.chain:
         raise Refusal(Reason.WRONG_CHAIN, f"target: expected chain {params.chain}, got {target.chain}")
@@ -124,7 +133,7 @@ def _check_set(what: str, validators: Validators, expected_hash: bytes) -> None:
 
 
 def _check_commit(block: LightBlock, block_hash: bytes) -> None:
-    """Refuse a commit that is not for this block, or whose entries are not its validators' own."""
+    """Refuse a commit that is not for this block, or that has not one entry for each validator."""
     commit = block.commit
     if commit.height != block.header.height:
         raise Refusal(
@@ -143,8 +152,6 @@ def _check_commit(block: LightBlock, block_hash: bytes) -> None:
             Reason.INCOMPLETE,
             f"commit: expected {len(block.validators)} entries, got {len(commit.signatures)}",
         )
-    for at, (entry, seat) in enumerate(zip(commit.signatures, block.validators, strict=True)):
-        _check_entry(at, entry, seat.address)
 
 
 def _check_entry(at: int, entry: CommitSig, address: bytes) -> None:
@@ -201,14 +208,18 @@ def check_reached(
     """
     voters = trusted_voters(candidate.block, trusted_validators)
     check_signatures(candidate.block, params.chain_id, voters)
-    have, need = sum(voters.values()), power_needed(trusted_validators, params)
-    if have < need:
-        middle = (height + candidate.ref.height + 1) // 2
-        return NotEnoughTrust(
-            have=have, need=need, try_height=middle if middle < candidate.ref.height else None
-        )
-    check_vouched(candidate.block, params.chain_id, checked=voters)
-    return None
+    missing = shortfall(height, candidate, sum(voters.values()), power_needed(trusted_validators, params))
+    if missing is None:
+        check_vouched(candidate.block, params.chain_id, checked=voters)
+    return missing
+
+
+def shortfall(height: Height, candidate: Candidate, have: int, need: int) -> NotEnoughTrust | None:
+    """Return what is missing when `have` of the power that is trusted at `height` is not enough."""
+    if have >= need:
+        return None
+    middle = (height + candidate.ref.height + 1) // 2
+    return NotEnoughTrust(have=have, need=need, try_height=middle if middle < candidate.ref.height else None)
 
 
 def check_vouched(block: LightBlock, chain_id: str, checked: Iterable[int] = ()) -> None:
@@ -216,15 +227,20 @@ def check_vouched(block: LightBlock, chain_id: str, checked: Iterable[int] = ())
 
     Power is counted first: signatures cost. `checked`: places whose signatures were verified already.
     """
+    check_power(block, voters(block.commit))
+    done = set(checked)
+    votes = [at for at, entry in enumerate(block.commit.signatures) if entry.flag is not Flag.ABSENT]
+    check_signatures(block, chain_id, [at for at in votes if at not in done])
+
+
+def check_power(block: LightBlock, places: Iterable[int]) -> None:
+    """Refuse a block unless the validators at these places have more than two thirds of its set's power."""
     total = total_power(block.validators)
-    have = sum([block.validators[at].power for at in voters(block.commit)])
+    have = sum([block.validators[at].power for at in places])
     if have * 3 <= total * 2:
         raise Refusal(
             Reason.INCOMPLETE, f"commit: expected more than two thirds of a power of {total}, got {have}"
         )
-    done = set(checked)
-    votes = [at for at, entry in enumerate(block.commit.signatures) if entry.flag is not Flag.ABSENT]
-    check_signatures(block, chain_id, [at for at in votes if at not in done])
 
 
 def voters(commit: Commit) -> list[int]:
@@ -253,10 +269,23 @@ def check_signatures(block: LightBlock, chain_id: str, places: Iterable[int]) ->
     """Refuse a block when the signature at any of these places is not its validator's over its vote."""
     wanted = set(places)
     for at, message in enumerate(hashing.sign_bytes(block.commit, chain_id)):
-        if at in wanted and not keys.signed(
-            block.validators[at], message, block.commit.signatures[at].signature
-        ):
+        if at in wanted and not _is_signed(block, at, message):
             raise Refusal(
                 Reason.BAD_SIGNATURE,
                 f"commit: entry {at}: not a signature of {block.validators[at].address.hex()}",
             )
+
+
+def valid_votes(block: LightBlock, chain_id: str, places: Iterable[int]) -> set[int]:
+    """Return those of these places whose own validator signed the vote there."""
+    wanted = set(places)
+    return {
+        at
+        for at, message in enumerate(hashing.sign_bytes(block.commit, chain_id))
+        if at in wanted and _is_signed(block, at, message)
+    }
+
+
+def _is_signed(block: LightBlock, at: int, message: bytes) -> bool:
+    seat, entry = block.validators[at], block.commit.signatures[at]
+    return entry.address == seat.address and keys.signed(seat, message, entry.signature)

@@ -141,11 +141,33 @@ def test_a_block_that_convinces_nobody_proves_nothing(height, is_second):
     fork = forged(BLOCKS[height], **TIME)
     for bad, reason in (
         (forged(BLOCKS[height], flags=absent(0, 1), **TIME), Reason.INCOMPLETE),
-        (with_entry(fork, 3, signature=bytes(64)), Reason.BAD_SIGNATURE),
+        (with_entry(with_entry(fork, 2, signature=bytes(64)), 3, address=bytes(20)), Reason.INCOMPLETE),
         (forged(BLOCKS[height], block_version=12), Reason.WRONG_CHAIN),
     ):
         pair = (BLOCKS[height], bad) if is_second else (bad, BLOCKS[height])
         rejected(judged(*pair), reason)
+
+
+@heights
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize(
+    "change", [{"signature": bytes(64)}, {"address": bytes(20)}], ids=["signature", "place"]
+)
+@pytest.mark.parametrize("flag", [Flag.NIL, Flag.COMMIT])
+@pytest.mark.covers("LC-10")
+def test_a_vote_spoilt_on_purpose_hides_no_fork(height, at, change, flag):
+    """Light clients on chains look at no vote for nil, nor at any beyond two thirds: they would take it."""
+    fork = with_entry(forged(BLOCKS[height], flags={at: flag}, **TIME), at, **change)
+    for pair in ((BLOCKS[height], fork), (fork, BLOCKS[height])):
+        found = accepted(judged(*pair))
+        assert found.kind is Kind.EQUIVOCATION
+        assert found.culprits == addresses([seat for place, seat in enumerate(FOUR) if place != at])
+
+
+@heights
+def test_whoever_did_not_sign_is_not_blamed_for_a_forged_outcome(height):
+    lunatic = with_entry(forged(BLOCKS[height], app_hash=bytes(32)), 0, signature=bytes(64))
+    assert accepted(judged(BLOCKS[height], lunatic)).culprits == addresses(FOUR[1:])
 
 
 @pytest.mark.covers("LC-13")
