@@ -1,5 +1,8 @@
 """A store that tells what it saved: one log line and one step of the counters for each list of messages.
 
+On the way of a message that fares well three lines tell of it: seen, delivered, acknowledged. Every step is a
+line of level `debug`.
+
 It wraps the real store and changes nothing about it. What it reports is durable: it speaks after the commit.
 """
 
@@ -11,10 +14,13 @@ import structlog
 from gateway.observe.logs import lane_context
 from gateway.observe.metrics import Metrics
 from proofs.types import Lane, Sequence
-from relays.core.types import ENDS, Changes, Move
+from relays.core.types import ENDS, Changes, Move, State
 from relays.runtime.ports import LaneRecord, Store
 
 _log = structlog.get_logger("isthmus.lane")
+
+_TOLD = ENDS | {State.DELIVERED, State.EXPIRED, State.PARKED}
+"""States that operators are told of; of others only with a reason, which says what is wrong."""
 
 
 class ObservedStore:
@@ -67,5 +73,6 @@ class ObservedStore:
             since_s.update(dict.fromkeys(compress(move.sequences, changed), unknown))
         if entered:
             self._metrics.messages.labels(lane.source, lane.destination, state).inc(entered)
+        tell = _log.info if move.reason or (entered and move.state in _TOLD) else _log.debug
         with lane_context(str(lane)):
-            _log.info("messages moved", state=state, count=len(move.sequences), reason=move.reason or None)
+            tell("messages moved", state=state, count=len(move.sequences), reason=move.reason or None)

@@ -54,7 +54,10 @@ async def test_a_list_of_a_hundred_is_one_line_and_counts_a_hundred():
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         await store.save(LANE, Changes(inserted=tuple(map(message, numbers))))
         await store.save(LANE, moved(State.VERIFIED, 103.0, *numbers))
-    assert [(line["event"], line["count"], line["lane"]) for line in lines] == [
+        await store.save(LANE, moved(State.DELIVERED, 104.0, *numbers))
+    assert [
+        (line["event"], line["count"], line["lane"]) for line in lines if line["log_level"] == "info"
+    ] == [
         ("messages observed", 100, str(LANE)),
         ("messages moved", 100, str(LANE)),
     ]
@@ -62,6 +65,26 @@ async def test_a_list_of_a_hundred_is_one_line_and_counts_a_hundred():
     assert value(metrics, "isthmus_messages_total", state="verified") == 100
     assert value(metrics, "isthmus_message_stage_seconds_count", stage="observed") == 100
     assert value(metrics, "isthmus_message_stage_seconds_sum", stage="observed") == pytest.approx(300.0)
+
+
+async def test_operators_are_told_of_ends_and_of_trouble_and_not_of_each_step():
+    store = ObservedStore(FakeStore(), Metrics())
+    await store.save(LANE, Changes(inserted=tuple(map(message, range(1, 7)))))
+    with structlog.testing.capture_logs() as lines:
+        for state in (State.VERIFIED, State.SUBMITTED, State.DELIVERED, State.DELIVERED, State.ACKNOWLEDGED):
+            await store.save(LANE, moved(state, 105.0, 1))
+        for number, state in enumerate((State.EXPIRED, State.REFUNDED, State.REJECTED, State.PARKED), 2):
+            await store.save(LANE, moved(state, 106.0, number))
+        trouble = Move(sequences=(Sequence(6),), state=State.SCHEDULED, at_s=107.0, reason="underfunded")
+        await store.save(LANE, Changes(moved=(trouble,)))
+    told = [(line["state"], line["reason"]) for line in lines if line["log_level"] == "info"]
+    ends = ("delivered", "acknowledged", "expired", "refunded", "rejected", "parked")
+    assert told == [*((state, None) for state in ends), ("scheduled", "underfunded")]
+    assert [line["state"] for line in lines if line["log_level"] == "debug"] == [
+        "verified",
+        "submitted",
+        "delivered",
+    ]
 
 
 async def test_a_move_into_the_same_state_counts_nothing_and_the_stage_goes_on():
