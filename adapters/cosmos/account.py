@@ -17,9 +17,9 @@ from adapters.cosmos.endpoints import Endpoints
 from adapters.cosmos.pb.cosmos.auth.v1beta1 import query_pb2 as auth_pb2
 from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
 from adapters.cosmos.pb.cosmos.tx.v1beta1 import service_pb2
-from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.tx import encoded, responses
-from adapters.cosmos.wire import Number, QueryResponseJson, read
+from adapters.cosmos.wire import Number, QueryResponseJson, StateQuery, read
 from adapters.errors import MalformedReply, Underfunded
 
 _ACCOUNT = "/cosmos.auth.v1beta1.Query/AccountInfo"

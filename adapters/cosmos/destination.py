@@ -31,11 +31,12 @@ from adapters.cosmos.ibc.clients import parsed, state_key
 from adapters.cosmos.messages import host_end, messages
 from adapters.cosmos.pb.ibc.core.channel.v1 import query_pb2 as channel_query
 from adapters.cosmos.pb.ibc.core.channel.v2 import query_pb2 as packet_query
-from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.sender import Fate, Sender
 from adapters.cosmos.state import State
 from adapters.cosmos.views import Position, client_state, consensus_key, consensus_time_ns, latest_of, view
-from adapters.errors import NotYetAvailable, Refused
+from adapters.cosmos.wire import StateQuery
+from adapters.errors import Refused
 from proofs.codec import channel_key
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Sent
@@ -53,6 +54,7 @@ _REDUNDANT = ("channel", 22)
 
 _NOTHING_LEFT = "nothing-left@"
 _MAX_REMEMBERED = 10_000
+_NOWHERE = Position(revision=0, height=Height(0))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,16 +69,23 @@ class Destination:
     sender: Sender
     _ids: dict[str, SubmissionId] = field(default_factory=dict)
     """Delivery key -> what it was submitted as."""
+    _latest: dict[ClientId, Position] = field(default_factory=dict)
+    """Newest height of each client when it was read last: read with the client, as long as it is that."""
 
     async def client(self, client: ClientId, at: BlockRef) -> ClientView:
         """See `DestinationChain.client`."""
 
         async def work(endpoint: CometClient) -> ClientView:
             end = await self.ends.find(endpoint, client, at)
-            keys = [state_key(end.client), *([channel_key(end.port, end.name)] if end.port else [])]
-            encoded, *channel = await self.state.values(endpoint, keys, at)
+            guess = self._latest.get(end.client, _NOWHERE)
+            keys = [state_key(end.client), consensus_key(end.client, guess)]
+            keys += [channel_key(end.port, end.name)] if end.port else []
+            encoded, consensus, *channel = await self.state.values(endpoint, keys, at)
             state = client_state(encoded, end.client)
-            [consensus] = await self.state.values(endpoint, [consensus_key(end.client, latest_of(state))], at)
+            if latest_of(state) != guess:
+                self._latest[end.client] = latest_of(state)
+                latest = consensus_key(end.client, latest_of(state))
+                [consensus] = await self.state.values(endpoint, [latest], at)
             found = view(end, state, consensus_time_ns(consensus, end.client))
             return replace(found, closed=any(map(_is_closed, channel)))
 
@@ -125,30 +134,10 @@ class Destination:
         tickets = {each: ticket for each in ids if (ticket := _ticket(each)) is not None}
         fates = await self.sender.fates(list(tickets.values())) if tickets else []
         found = dict(zip(tickets, fates, strict=True))
-        return [await self._status(each, found.get(each)) for each in ids]
-
-    async def _status(self, submission: SubmissionId, fate: Fate | None) -> SubmissionStatus:
-        if fate is None:
-            height = _nothing_left_at(submission)
-            if height is None:
-                return Lost(detail="not a submission to this chain")
-            return await self._included(height, "", succeeded=True, fee=0)
-        if fate.transaction is None:
-            return Lost(detail=fate.lost) if fate.lost else Pending()
-        result = fate.transaction.tx_result
-        if result.code and result.gas_used >= result.gas_wanted:  # says nothing about its messages
-            return Lost(detail=f"out of gas: {result.gas_used} of {result.gas_wanted}")
-        detail = f"{result.codespace} {result.code}: {result.log[:1000]}" if result.code else ""
-        height = fate.transaction.height + 1
-        return await self._included(height, detail, succeeded=not result.code, fee=fate.fee)
-
-    async def _included(self, height: int, detail: str, *, succeeded: bool, fee: int) -> Included | Pending:
-        """Return what became of a submission whose effect can be read at this height, once that is there."""
-        try:
-            at = await self.heads.block(Height(height))
-        except NotYetAvailable:
-            return Pending()
-        return Included(at=at, succeeded=succeeded, detail=detail, fee=fee)
+        ends = [_end(each, found.get(each)) for each in ids]
+        heights = {end.height for end in ends if isinstance(end, _Executed)}
+        reached = {height: await self.heads.reached(Height(height)) for height in sorted(heights)}
+        return [end.seen(reached[end.height]) if isinstance(end, _Executed) else end for end in ends]
 
     def _is_open(self, submission: SubmissionId) -> bool:
         ticket = _ticket(submission)
@@ -224,6 +213,36 @@ class Destination:
                 answer = packet_query.QueryUnreceivedAcksResponse
                 found |= set((await self.state.ask(endpoint, _SETTLED_V2, of_client, answer, at)).sequences)
         return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Executed:
+    """What a block did with a submission."""
+
+    height: int
+    """Where its effect can be read: the block after that one."""
+    detail: str = ""
+    """Why it failed; empty when it did not."""
+    fee: int = 0
+
+    def seen(self, at: BlockRef | None) -> Included | Pending:
+        """Return what became of it, now that the chain has or has not reached that height."""
+        if at is None:
+            return Pending()
+        return Included(at=at, succeeded=not self.detail, detail=self.detail, fee=self.fee)
+
+
+def _end(submission: SubmissionId, fate: Fate | None) -> _Executed | Pending | Lost:
+    if fate is None:
+        height = _nothing_left_at(submission)
+        return Lost(detail="not a submission to this chain") if height is None else _Executed(height=height)
+    if fate.transaction is None:
+        return Lost(detail=fate.lost) if fate.lost else Pending()
+    result = fate.transaction.tx_result
+    if result.code and result.gas_used >= result.gas_wanted:  # says nothing about its messages
+        return Lost(detail=f"out of gas: {result.gas_used} of {result.gas_wanted}")
+    detail = f"{result.codespace} {result.code}: {result.log[:1000]}" if result.code else ""
+    return _Executed(height=fate.transaction.height + 1, detail=detail, fee=fate.fee)
 
 
 def _parts(sequences: Sequence[int]) -> Iterator[Sequence[int]]:

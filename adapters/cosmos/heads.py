@@ -7,7 +7,7 @@ Implements: CometBFT `/commit`; the WebSocket subscription to `NewBlockHeader`.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -25,6 +25,7 @@ _SUBSCRIBE = {
     "params": {"query": "tm.event='NewBlockHeader'"},
 }
 _MAX_MESSAGE = 1 << 22
+_FRESH_S = 0.5
 _PATIENCE = aiohttp.ClientWSTimeout(ws_receive=30.0, ws_close=1.0)
 """A socket that tells of nothing for so long is given up: another one, or polling, takes over."""
 
@@ -36,7 +37,8 @@ class Heads:
     endpoints: Endpoints
     state: State
     clock: Clock
-    _newest: Block | None = field(default=None)
+    _newest: BlockRef | None = None
+    _read_s: float = 0.0
 
     async def status(self) -> ChainStatus:
         """See `Chain.status`. The finalized block is the head."""
@@ -45,13 +47,12 @@ class Heads:
         if len(seen) < self.endpoints.threshold:
             raise self.endpoints.failure(answers)
         agreed = await self._agreed(seen)
-        if self._newest is None or agreed.ref.height >= self._newest.ref.height:
-            self._newest = agreed
-        self.state.remember(self._newest)
+        self._newest, self._read_s = agreed.ref, self.clock.monotonic_s()
+        self.state.remember(agreed)
         return ChainStatus(
-            head=self._newest.ref,
-            finalized=self._newest.ref,
-            finalized_time_s=self._newest.time_s,
+            head=agreed.ref,
+            finalized=agreed.ref,
+            finalized_time_s=agreed.time_s,
             observed_at_s=self.clock.now_s(),
         )
 
@@ -64,6 +65,17 @@ class Heads:
             return block.ref
 
         return await self.endpoints.agreed(work)
+
+    async def reached(self, height: Height) -> BlockRef | None:
+        """Return the block at this height, None while the head is below it.
+
+        A head that was read a moment ago, as it is where heads are watched, is not read again.
+        """
+        if self._newest is None or self.clock.monotonic_s() - self._read_s > _FRESH_S:
+            await self.status()
+        if self._newest is None or self._newest.height < height:
+            return None
+        return self._newest if self._newest.height == height else await self.block(height)
 
     async def _latest(self, endpoint: CometClient) -> Block:
         return await read_latest(endpoint, self.state.chain, self.state.native_id)

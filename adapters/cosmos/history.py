@@ -16,7 +16,8 @@ from hashlib import sha256
 import msgspec
 
 from adapters.cosmos.events import NO_TRANSACTION, Happened, happened
-from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.rpc import CometClient
+from adapters.cosmos.state import proven
 from adapters.cosmos.wire import QueryResponseJson, read
 from adapters.errors import MalformedReply, Pruned
 from proofs.merkle import ics23
@@ -36,7 +37,6 @@ _AT_ONCE = 20
 
 _REMEMBERED = 64
 _LEAST_STATE = 2
-_KEY_PATH = "/store/ibc/key"
 _ANY_KEY = b"nextClientSequence"
 
 
@@ -73,6 +73,7 @@ class History:
             spans = [span]
         heights = [height for first, last in spans for height in range(first, last + 1)]
         found: list[tuple[int, tuple[Happened, ...]]] = []
+        endpoint.ahead.want_results()
         for start in range(0, len(heights), _AT_ONCE):
             async with self._reading[endpoint.name]:
                 found += await self._read(endpoint, heights[start : start + _AT_ONCE])
@@ -173,11 +174,10 @@ def transaction_name(raw: bytes) -> str:
 
 
 async def _ask(endpoint: CometClient, key: bytes, heights: Sequence[int]) -> list[QueryResponseJson]:
-    query = StateQuery(path=_KEY_PATH, data=key, prove=True)
     answers: list[QueryResponseJson] = []
     for start in range(0, len(heights), _AT_ONCE):
         part = heights[start : start + _AT_ONCE]
-        for found in await asyncio.gather(*[endpoint.query([query], height) for height in part]):
+        for found in await asyncio.gather(*[endpoint.query([proven(key)], height) for height in part]):
             answers += found
     return answers
 

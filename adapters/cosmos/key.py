@@ -90,7 +90,9 @@ class KeySender:
     async def settle(self, included: Mapping[bytes, TxJson]) -> None:
         """Take note of transactions that are in blocks; look after those that wait too long."""
         async with self._lock:
-            await self._settle(included)
+            self._include(included)
+            if self._ledger.open():
+                await self._judge_open(await self._fresh())
 
     def find(self, transaction_hash: bytes) -> Waiting | None:
         """Return a transaction that waits for a block, or was lost."""
@@ -104,7 +106,7 @@ class KeySender:
         """Wait until a block takes something of a full window."""
         until_s = self.clock.monotonic_s() + _PATIENCE_S
         while self.room() <= 0:
-            await self._settle({})
+            await self._judge_open(await self._look())
             if self.room() > 0:
                 return
             if self.clock.monotonic_s() >= until_s:
@@ -221,11 +223,8 @@ class KeySender:
         self._ledger.floor = self._state.sequence
         return self._state
 
-    async def _settle(self, included: Mapping[bytes, TxJson]) -> None:
-        self._include(included)
-        if not self._ledger.open():
-            return
-        state = await self._look()
+    async def _judge_open(self, state: AccountState) -> None:
+        """Look after what waits for a block, by the account as it was a moment ago."""
         self._ledger.forget_before(state.height - INDEX_LAG)
         overdue = [each for each in self._ledger.open() if _overdue(each, state)]
         if overdue:

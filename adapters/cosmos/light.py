@@ -10,6 +10,7 @@ Implements: CometBFT light blocks (types/light.go) from `/commit` and `/validato
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
+from adapters.cosmos import ahead
 from adapters.cosmos.endpoints import Hostile, Lie
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.wire import (
@@ -80,8 +81,13 @@ async def read_blocks(
 
 
 async def read_latest(client: CometClient, chain: ChainId, native_id: str) -> Block:
-    """Return the newest block of the endpoint, its hash recomputed. Raises what `read_blocks` raises."""
-    [reply] = await client.batch([("commit", {})])
+    """Return the newest block of the endpoint, its hash recomputed. Raises what `read_blocks` raises.
+
+    What was wanted `ahead` of the next one is asked with it, and kept.
+    """
+    questions = client.ahead.questions()
+    reply, *others = await client.batch([("commit", {}), *map(ahead.call, questions)])
+    client.ahead.keep(questions, others)
     found = read(reply, CommitResultJson, f"endpoint {client.name}: commit").signed_header
     return _block(client, chain, native_id, found.header.height, found.header, found.commit)
 

@@ -9,16 +9,16 @@ Implements: CometBFT 0.38 and 0.39 RPC over HTTP POST with batches; ABCI query c
 
 import base64
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from msgspec import Struct
-
+from adapters.cosmos.ahead import Ahead
 from adapters.cosmos.wire import (
     BlockResultsJson,
     BroadcastJson,
     CommitResultJson,
     QueryResponseJson,
     QueryResultJson,
+    StateQuery,
     StatusJson,
     TxJson,
     TxSearchJson,
@@ -45,16 +45,6 @@ _HEIGHT_CODES = frozenset({("sdk", 18), ("sdk", 26), ("store", 7)})
 """(codespace, code) by which an application also says that it does not have a height."""
 
 
-class StateQuery(Struct, frozen=True, kw_only=True, gc=False):
-    """One question to the application."""
-
-    path: str
-    """`/store/STORE/key`, or the full name of a gRPC method with a slash before it."""
-    data: bytes
-    """The key, or the encoded request."""
-    prove: bool = False
-
-
 _COMING = 8
 """Newest blocks that are never pruned, and may have come while a busy node was asked for its status."""
 
@@ -64,6 +54,7 @@ class CometClient(JsonRpcClient):
 
     def __init__(self, name: str, url: str, limits: RpcLimits) -> None:
         super().__init__(name, url, limits)
+        self.ahead = Ahead()
         self._indexed = False
 
     async def status(self) -> StatusJson:
@@ -77,11 +68,14 @@ class CometClient(JsonRpcClient):
 
     async def results(self, heights: Sequence[int]) -> list[BlockResultsJson]:
         """Return what became of the transactions of these blocks. Raises `NotYetAvailable`, `Pruned`."""
-        found = await self._at_heights("block_results", heights, BlockResultsJson)
-        for height, result in zip(heights, found, strict=True):
+        known = {height: self.ahead.results(height) for height in heights}
+        missing = [height for height, results in known.items() if results is None]
+        found = await self._at_heights("block_results", missing, BlockResultsJson)
+        for height, result in zip(missing, found, strict=True):
             if result.height != height:
                 raise MalformedReply(f"{self._what('block_results')}: expected {height}, got {result.height}")
-        return found
+            known[height] = result
+        return [results for results in known.values() if results is not None]
 
     async def validators(self, heights: Sequence[int]) -> list[tuple[ValidatorJson, ...]]:
         """Return the validator set of each height, complete, in the node's order.
@@ -111,7 +105,10 @@ class CometClient(JsonRpcClient):
         An answer with a code is an answer. Raises `NotYetAvailable` or `Pruned` when the node does not have
         that state.
         """
-        replies = await self.batch([_query_call(query, height) for query in queries])
+        known = [self.ahead.answer(query, height) for query in queries]
+        if None not in known:
+            return [answer for answer in known if answer is not None]
+        replies = await self.batch([query.call(height) for query in queries])
         answers = [read(reply, QueryResultJson, self._what("abci_query")).response for reply in replies]
         for query, answer in zip(queries, answers, strict=True):
             if height and answer.code and (answer.codespace, answer.code) in _HEIGHT_CODES:
@@ -220,7 +217,7 @@ class CometClient(JsonRpcClient):
         """Raise when a refusal means that the node does not have the state, not that the question is bad."""
         if (answer.codespace, answer.code) == ("sdk", 18):
             probe = StateQuery(path="/store/ibc/key", data=_PROBE_KEY, prove=True)
-            [reply] = await self.batch([_query_call(probe, height)])
+            [reply] = await self.batch([probe.call(height)])
             if read(reply, QueryResultJson, self._what("abci_query")).response.code == 0:
                 return
         raise await self._out_of_reach(query.path, height, answer.log[:200])
@@ -231,11 +228,6 @@ class CometClient(JsonRpcClient):
 
 def _page_call(height: int, page: int) -> Call:
     return "validators", {"height": str(height), "page": str(page), "per_page": str(PAGE)}
-
-
-def _query_call(query: StateQuery, height: int) -> Call:
-    parameters: dict[str, Any] = {"path": query.path, "data": query.data.hex(), "prove": query.prove}
-    return "abci_query", {**parameters, "height": str(height)}
 
 
 def _base64(data: bytes) -> str:

@@ -21,7 +21,7 @@ from adapters.cosmos.events import SentEvent, WrittenEvent, sent_in, written_in
 from adapters.cosmos.history import History, Span, names, store_probe, value_probe
 from adapters.cosmos.light import light_update, read_blocks
 from adapters.cosmos.rpc import CometClient
-from adapters.cosmos.state import LEAST_BLOCK, Evidence, State
+from adapters.cosmos.state import LEAST_BLOCK, Evidence, State, proven
 from adapters.errors import MalformedReply, Pruned, Refused
 from proofs import codec
 from proofs.lightclients.tendermint import decode_light_block
@@ -186,6 +186,7 @@ class Source:
             return None
 
     async def _counter(self, endpoint: CometClient, end: End, at: BlockRef) -> int:
+        endpoint.ahead.want(proven(end.next_send_key()))
         [stored] = await self.state.values(endpoint, [end.next_send_key()], at)
         return int.from_bytes(stored, "big") if stored else 1
 

@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError, Message
 
 from adapters.cosmos.endpoints import Hostile, Lie
 from adapters.cosmos.light import Block, read_blocks
-from adapters.cosmos.rpc import CometClient, StateQuery
-from adapters.cosmos.wire import QueryResponseJson
+from adapters.cosmos.rpc import CometClient
+from adapters.cosmos.wire import QueryResponseJson, StateQuery
 from adapters.errors import MalformedReply, NotYetAvailable, Refused, Reorged
 from proofs.merkle import ics23
 from proofs.merkle.ics23_spec import IAVL, TENDERMINT
@@ -81,8 +81,7 @@ class State:
         """
         await self.block(endpoint, at)
         height = provable(at)
-        queries = [StateQuery(path=_KEY_PATH, data=key, prove=True) for key in keys]
-        answers = await endpoint.query(queries, height)
+        answers = await endpoint.query([proven(key) for key in keys], height)
         return [_evidence(endpoint.name, answer) for answer in answers]
 
     async def values(self, endpoint: CometClient, keys: Sequence[bytes], at: BlockRef) -> list[bytes]:
@@ -129,6 +128,11 @@ class State:
             return kind.FromString(answer.value or b"")
         except DecodeError as error:
             raise MalformedReply(f"endpoint {endpoint.name}: {method}: no {kind.__name__}") from error
+
+
+def proven(key: bytes) -> StateQuery:
+    """Return the question for the value under a key, with its proofs."""
+    return StateQuery(path=_KEY_PATH, data=key, prove=True)
 
 
 def provable(at: BlockRef) -> int:

@@ -1,4 +1,4 @@
-"""The JSON of CometBFT nodes, decoded into types: status, commits, validators, results, transactions.
+"""The JSON of CometBFT nodes as types: status, commits, validators, results, transactions, queries.
 
 Everything here is untrusted. Decoding is strict about shape and says nothing about truth; wrong shapes
 become `MalformedReply`. Fields that we do not read are ignored. Numbers that the node writes as text, hashes
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from adapters.errors import MalformedReply
-from adapters.jsonrpc import ErrorObject, Reply
+from adapters.jsonrpc import Call, ErrorObject, Reply
 
 T = TypeVar("T")
 
@@ -213,6 +213,21 @@ class ProofOpsJson(msgspec.Struct, frozen=True, gc=False):
     """A proof, from the innermost store outwards."""
 
     ops: list[ProofOpJson]
+
+
+class StateQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One question to the application."""
+
+    path: str
+    """`/store/STORE/key`, or the full name of a gRPC method with a slash before it."""
+    data: bytes
+    """The key, or the encoded request."""
+    prove: bool = False
+
+    def call(self, height: int = 0) -> Call:
+        """Return the call that asks it about the state after block `height`; 0 is the newest."""
+        parameters = {"path": self.path, "data": self.data.hex(), "prove": self.prove}
+        return "abci_query", {**parameters, "height": str(height)}
 
 
 class QueryResponseJson(msgspec.Struct, frozen=True, gc=False, rename={"proof_ops": "proofOps"}):

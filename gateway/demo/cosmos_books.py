@@ -17,7 +17,7 @@ from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2 as bank
 from adapters.cosmos.pb.cosmos.base.query.v1beta1 import pagination_pb2
 from adapters.cosmos.pb.ibc.core.channel.v1 import query_pb2 as v1
 from adapters.cosmos.pb.ibc.core.channel.v2 import query_pb2 as v2
-from adapters.cosmos.rpc import StateQuery
+from adapters.cosmos.wire import StateQuery
 from adapters.errors import Refused
 from proofs import bech32
 from proofs.apps import ics20

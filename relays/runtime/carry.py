@@ -66,6 +66,8 @@ class ProofShelf:
 
 
 _Key = tuple[BlockRef, str, int]
+_Heads = tuple[BlockRef, BlockRef, BlockRef]
+"""Heads of the acting and the proving chain, and the block to be reached."""
 
 
 def _key(at: BlockRef, claim: Claim) -> _Key:
@@ -88,6 +90,8 @@ class Carrier:
         self.shelf = ProofShelf()
         self._heights: dict[tuple[ChainId, ClientId], list[Height]] = {}
         """Blocks that a hosted client is known to trust, ascending. Both ends may have the same name."""
+        self._ways: dict[tuple[ChainId, ClientId], tuple[_Heads, tuple[UntrustedUpdate, ...]]] = {}
+        """What led a client to a block, for as long as neither chain has another head."""
 
     async def carry(self, lane: Lane, host: Host, proven: Sequence[Proven[Claim]], now_s: float) -> Carried:
         """Return headers up to the proven block, and the proofs of these claims in their order.
@@ -95,11 +99,20 @@ class Carrier:
         Raises `ClientAhead`, `ClientLost`, and what the adapters raise.
         """
         at, claims = proven[0].at, [one.claim for one in proven]
-        updates = await self._updates(host, at, now_s)
+        updates = await self._way(host, at, now_s)
         proofs = self.shelf.take(at, claims)
         if proofs is None:
             proofs = await host.proving.chain.prove(lane, claims, at)
         return Carried(updates=updates, proofs=proofs)
+
+    async def _way(self, host: Host, at: BlockRef, now_s: float) -> tuple[UntrustedUpdate, ...]:
+        """Return what leads the hosted client to block `at`; the deliveries of one moment share it."""
+        key = host.acting.chain.chain_id, host.client
+        heads = host.acting.head(), host.proving.head(), at
+        found = self._ways.get(key)
+        if found is None or found[0] != heads:
+            found = self._ways[key] = heads, await self._updates(host, at, now_s)
+        return found[1]
 
     async def _updates(self, host: Host, at: BlockRef, now_s: float) -> tuple[UntrustedUpdate, ...]:
         """Return what leads the hosted client to block `at`; nothing when it knows that block."""
@@ -133,7 +146,8 @@ async def updates_between(
     Raises `MalformedReply` when these blocks do not lead there, and what the adapter raises.
     """
     proving = host.proving
-    path = await proving.trust.path(proving.chain, proving.spec, await proving.chain.block(first), at, now_s)
+    begin = proving.trust.trusted(first) or await proving.chain.block(first)
+    path = await proving.trust.path(proving.chain, proving.spec, begin, at, now_s)
     if not isinstance(path, Accepted):
         raise MalformedReply(f"client {host.client}: no way from block {first} to {at.height}: {path}")
     return path.value.updates

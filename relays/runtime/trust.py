@@ -62,6 +62,11 @@ class TrustBook:
         state = self._states.get(block.height)
         return state if state is not None and state.block == block else None
 
+    def trusted(self, height: Height) -> BlockRef | None:
+        """Return the block that is trusted at this height, if there is one."""
+        state = self._states.get(height)
+        return state.block if state is not None else None
+
     def newest(self) -> TrustedState | None:
         """Return the trusted state of the greatest height, if there is any."""
         return self._states[max(self._states)] if self._states else None

@@ -17,11 +17,11 @@ from adapters.cosmos.adapter import build, open_endpoints, open_sender
 from adapters.cosmos.config import CosmosConfig, light_client, native_id
 from adapters.cosmos.endpoints import Endpoints, Hostile, Lie
 from adapters.cosmos.ibc.host import Stored
-from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.sender import Sender
 from adapters.cosmos.state import STORE, State, provable
 from adapters.cosmos.tx import Intent, pack, responses
-from adapters.cosmos.wire import QueryResponseJson
+from adapters.cosmos.wire import QueryResponseJson, StateQuery
 from adapters.errors import MalformedReply, NotYetAvailable, Refused
 from proofs.lightclients.tendermint import validators_hash
 from proofs.lightclients.tendermint.trust import read

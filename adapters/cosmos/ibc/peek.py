@@ -16,7 +16,8 @@ from adapters.cosmos.ibc.clients import parsed, unpacked
 from adapters.cosmos.light import read_blocks
 from adapters.cosmos.pb.cosmos.staking.v1beta1 import query_pb2 as staking_query_pb2
 from adapters.cosmos.pb.ibc.core.channel.v1 import query_pb2
-from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.rpc import CometClient
+from adapters.cosmos.wire import StateQuery
 from adapters.errors import AdapterError, MalformedReply, Refused
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2

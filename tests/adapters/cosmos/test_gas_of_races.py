@@ -61,7 +61,7 @@ class Sender:
 
 
 class Heads:
-    async def block(self, height):
+    async def reached(self, height):
         assert height == BLOCK.height
         return BLOCK
 

@@ -7,7 +7,8 @@ from adapters.cosmos.endpoints import Hostile, Lie
 from adapters.cosmos.grpc import GrpcClient
 from adapters.cosmos.light import light_update, read_blocks
 from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2
-from adapters.cosmos.rpc import CometClient, StateQuery
+from adapters.cosmos.rpc import CometClient
+from adapters.cosmos.wire import StateQuery
 from adapters.errors import MalformedReply, NotYetAvailable, Refused, Reorged, TransportError
 from adapters.jsonrpc import RpcLimits
 from proofs.lightclients.tendermint.hashing import header_hash, validators_hash

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters.cosmos.endpoints import Endpoints, Lie
-from adapters.cosmos.rpc import CometClient, StateQuery
-from adapters.cosmos.wire import CommitSigJson, Number, StatusJson, TimeNs, read
+from adapters.cosmos.rpc import CometClient
+from adapters.cosmos.wire import CommitSigJson, Number, StateQuery, StatusJson, TimeNs, read
 from adapters.errors import MalformedReply, NotYetAvailable, Pruned, TransportError, WrongChain
 from adapters.jsonrpc import ErrorObject, RpcLimits
 from tests.support.clocks import ManualClock
