@@ -23,7 +23,8 @@ from adapters.cosmos.pb.cosmos.tx.v1beta1 import tx_pb2
 from adapters.cosmos.pb.ibc.core.client.v1 import tx_pb2 as client_tx
 from adapters.cosmos.rpc import CometClient
 from adapters.errors import MalformedReply
-from proofs.lightclients.tendermint import decode_light_block, header_hash
+from proofs.lightclients.tendermint import decode_header, header_hash
+from proofs.lightclients.tendermint.wire import ZERO_TIME_NS
 from proofs.pb.ibc.lightclients.tendermint.v1 import tendermint_pb2
 from proofs.pb.tendermint.types import types_pb2
 from proofs.types import BlockRef, ChainId, ClientId, Height, UntrustedUpdate
@@ -103,17 +104,30 @@ def _opened(messages: Iterable[Any], depth: int) -> Iterator[Any]:
 
 
 def _update(header: tendermint_pb2.Header) -> UntrustedUpdate | None:
-    """Return a header as an update; the set of the block after it is not in it."""
-    encoded = types_pb2.LightBlock(
-        signed_header=header.signed_header, validator_set=header.validator_set
-    ).SerializeToString(deterministic=True)
+    """Return a header as an update; the set of the block after it is not in it.
+
+    What its validators and votes are is not asked: that one of them cannot be read here must hide no header.
+    """
+    _spell(header)
     try:
-        block = decode_light_block(encoded)
+        read = decode_header(header.signed_header.header.SerializeToString(deterministic=True))
     except Refusal:
         return None
     target = BlockRef(
-        chain=ChainId(f"cosmos:{block.header.chain_id}"),
-        height=Height(block.header.height),
-        hash=header_hash(block.header),
+        chain=ChainId(f"cosmos:{read.chain_id}"), height=Height(read.height), hash=header_hash(read)
     )
+    block = types_pb2.LightBlock(signed_header=header.signed_header, validator_set=header.validator_set)
+    encoded = block.SerializeToString(deterministic=True)
     return UntrustedUpdate(light_client="tendermint", target=target, header=encoded)
+
+
+def _spell(header: tendermint_pb2.Header) -> None:
+    """Write a header as chains read it: they ignore unknown fields, and take some parts for granted."""
+    header.DiscardUnknownFields()
+    named, commit = header.signed_header.header, header.signed_header.commit
+    named.version.SetInParent()
+    for block in (named.last_block_id, commit.block_id):
+        block.part_set_header.SetInParent()
+    for entry in commit.signatures:
+        if not entry.HasField("timestamp"):
+            entry.timestamp.FromNanoseconds(ZERO_TIME_NS)

@@ -5,6 +5,7 @@ from proofs.lightclients.tendermint.hashing import header_hash, validators_hash
 from proofs.lightclients.tendermint.misbehaviour import Kind, Misbehaviour, judge
 from proofs.lightclients.tendermint.types import TendermintParams
 from proofs.lightclients.tendermint.wire import (
+    decode_header,
     decode_light_block,
     decode_validators,
     encode_light_block,
@@ -16,6 +17,7 @@ __all__ = [
     "Misbehaviour",
     "TendermintParams",
     "advance",
+    "decode_header",
     "decode_light_block",
     "decode_validators",
     "encode_light_block",

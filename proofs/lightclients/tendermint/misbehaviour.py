@@ -1,8 +1,8 @@
 """Two blocks that cannot both be: whether they prove that validators lied, how, and who.
 
 `judge` asks of both blocks what a client on a chain asks that is brought forward from the trusted one: that
-enough power voted for them. Votes for nil, and those beyond what is needed, such a client does not look at, so
-here they may be anything: who spoils one hides no fork. A time in the future is no excuse either (a forward
+enough power voted for them. Votes for nil, and those beyond what is needed, such a client ignores, so here
+they may be anything: who spoils one hides no fork. A time in the future is no excuse either (a forward
 lunatic attack lives there).
 
 It freezes nothing itself: who gets `Accepted` halts every lane of the chain until a person decides, and hands

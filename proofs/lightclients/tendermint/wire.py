@@ -2,7 +2,8 @@
 
 One meaning has one encoding: bytes that would not be written again as they were read are refused, and so is a
 submessage left out where CometBFT always writes one. Not bound, because CometBFT itself binds them nowhere:
-the proposer of a set, and priorities; they are skipped. Sizes are checked before anything is decoded.
+the proposer of a set, its total power, and priorities; they are skipped. Sizes are checked before anything is
+decoded.
 
 Implements: tendermint/types/{types,validator}.proto, tendermint/crypto/keys.proto.
 """
@@ -62,6 +63,14 @@ def decode_light_block(encoded: bytes) -> LightBlock:
     )
     protobuf.check_canonical(message, encoded, "light block")
     return block
+
+
+def decode_header(encoded: bytes) -> Header:
+    """Return the header of a light block; raise `Refusal` if these are not its canonical bytes."""
+    message = protobuf.parse(types_pb2.Header, encoded, "header", limits.MAX_HEADER)
+    header = _header(message)
+    protobuf.check_canonical(message, encoded, "header")
+    return header
 
 
 def decode_validators(encoded: bytes) -> Validators:
@@ -180,14 +189,7 @@ def _commit_sig(message: types_pb2.CommitSig) -> CommitSig:
 
 def _validators(message: validator_pb2.ValidatorSet) -> Validators:
     limits.check_at_most("validators", len(message.validators), limits.MAX_VALIDATORS)
-    validators = tuple([_validator(seat) for seat in message.validators])
-    total = sum([seat.power for seat in validators])
-    if message.total_voting_power not in (0, total):
-        raise Refusal(
-            Reason.MALFORMED,
-            f"validator set: expected a total power of {total} or none, got {message.total_voting_power}",
-        )
-    return validators
+    return tuple([_validator(seat) for seat in message.validators])
 
 
 def _validator(message: validator_pb2.Validator) -> Validator:
