@@ -157,7 +157,8 @@ def table(all_of_them: Sequence[Measured]) -> str:
 def _finished(run: Cleared) -> str:
     if run.done:
         return f"{run.seconds:.1f}"
-    return f"not in {run.seconds:.0f} ({run.received:,} received, {run.acknowledged:,} acknowledged)"
+    done = f"{run.received:,} received, {run.acknowledged:,} acknowledged"
+    return f"not in {run.seconds:.0f} ({done})" + (f": {run.stopped}" if run.stopped else "")
 
 
 def _cpu(spent: Spent) -> str:

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.ibc_chains import BLOCK_S, A, B, IbcWorld
+from tests.benchmarks.devchain import BenchmarkError
+from tests.benchmarks.ibc_chains import BLOCK_S, MAX_NODE_BYTES, A, B, IbcWorld
 from tests.benchmarks.ibc_counts import Counts
 from tests.benchmarks.ibc_peers import Contender, running
 from tests.benchmarks.lab import cpu_s, until
@@ -57,6 +58,8 @@ class Cleared:
     spent: Spent
     said: str
     """How the relayer's log ends."""
+    stopped: str = ""
+    """Why it was not given all of the time."""
 
     @property
     def done(self) -> bool:
@@ -99,7 +102,7 @@ def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
             running(contender.clearing(folder, packets), folder) as relayer,
             spending(world, relayer.pid, packets) as spent,
         ):
-            received_s = _wait(world, channel, packets, relayer.pid, begin_s + limit_s)
+            received_s, stopped = _wait(world, channel, packets, relayer.pid, begin_s + limit_s)
             seconds = time.monotonic() - begin_s
         until("answers of nodes that were busy", lambda: _answers(world), _RECOVERY_S)
         spent.transactions = world.transactions(first)
@@ -110,6 +113,7 @@ def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
             received=world.chains[B].received(channel),
             acknowledged=packets - world.chains[A].unacknowledged(channel),
             spent=spent,
+            stopped=stopped,
             said=(folder / "relayer.log").read_text(errors="replace")[-_TAIL:],
         )
 
@@ -120,20 +124,26 @@ def has_left(process: int) -> bool:
 
 
 def _answers(world: IbcWorld) -> bool:
+    if overfull := world.overfull(2 * MAX_NODE_BYTES):
+        raise BenchmarkError(f"a node that nobody asks any more: {overfull}")
     try:
         return bool(world.heights())
     except TimeoutError:
         return False
 
 
-def _wait(world: IbcWorld, channel: str, packets: int, relayer: int, limit_s: float) -> float | None:
-    """Return when all were received, after all were acknowledged or when the time is over.
+def _wait(
+    world: IbcWorld, channel: str, packets: int, relayer: int, limit_s: float
+) -> tuple[float | None, str]:
+    """Return when all were received, and why there was no waiting for the rest, if there was none.
 
-    It is over early when the relayer has left: what it sent last has a few seconds to be executed.
+    It is over when all were acknowledged, the time has passed or a node holds too much memory; and when the
+    relayer has left: what it sent last has a few seconds to be executed.
     """
     received_s = None
     while time.monotonic() < limit_s:
-        world.check_memory()
+        if stopped := world.overfull():
+            return received_s, stopped
         with suppress(TimeoutError):  # a relayer can keep a node so busy that it answers nobody
             pending = world.chains[A].unacknowledged(channel, exactly=False)
             if received_s is None and world.chains[B].received(channel) == packets:
@@ -143,4 +153,4 @@ def _wait(world: IbcWorld, channel: str, packets: int, relayer: int, limit_s: fl
         if has_left(relayer):
             limit_s = min(limit_s, time.monotonic() + _LAST_S)
         time.sleep(POLL_S)
-    return received_s
+    return received_s, ""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -189,6 +190,8 @@ def test_the_table_says_who_did_not_finish_and_the_notes_who_is_missing():
     assert "not in 240 (5,000 received, 2,500 acknowledged)" in table([half])
     made = row(runs("ours", 10, 0.019, 250), [half], ["Hermes 1.10.5 (not built here)"], 5.0, [])
     assert made.peer_figure == pytest.approx(2500 / 240)
+    full = replace(half.cleared[BACKLOGS[1]], stopped="chain-b held 7000 MiB of memory")
+    assert "2,500 acknowledged): chain-b held" in table([replace(half, cleared={**half.cleared, 5000: full})])
     assert made.notes[-2] == "Missing: Hermes 1.10.5 (not built here)."
 
 
