@@ -34,6 +34,7 @@ from gateway.config.schema import (
 from proofs.types import ClientId
 
 _POLL_S = 0.5
+_DAY_S = 86_400
 
 
 def clear(
@@ -42,7 +43,9 @@ def clear(
     *,
     config_file: ConfigFile,
     port: Annotated[str, typer.Option("--port", help="Port of the channel.")] = "transfer",
-    timeout: Annotated[int, typer.Option("--timeout", metavar="SECONDS", help="When to give up.")] = 300,
+    timeout: Annotated[
+        int, typer.Option("--timeout", metavar="SECONDS", min=0, max=_DAY_S, help="When to give up.")
+    ] = 300,
     as_json: Json = False,
 ) -> None:
     """Relay what is pending over a channel or client, both ways, then end. Exit code 4 when some is left.

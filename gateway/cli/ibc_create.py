@@ -23,6 +23,8 @@ app = typer.Typer(
     help="Create clients, connections, channels, lanes.", no_args_is_help=True, rich_markup_mode=None
 )
 
+_CENTURY_S = 100 * 366 * 86_400
+
 First = Annotated[str, typer.Argument(metavar="A", help="The first chain.")]
 Second = Annotated[str, typer.Argument(metavar="B", help="The second chain.")]
 TrustingPeriod = Annotated[
@@ -30,13 +32,19 @@ TrustingPeriod = Annotated[
     typer.Option(
         "--trusting-period",
         metavar="SECONDS",
+        min=0,
+        max=_CENTURY_S,
         help="Of the clients made; default two thirds of the unbonding period.",
     ),
 ]
 UnbondingPeriod = Annotated[
     int,
     typer.Option(
-        "--unbonding-period", metavar="SECONDS", help="Where the tracked chain has no staking module."
+        "--unbonding-period",
+        metavar="SECONDS",
+        min=0,
+        max=_CENTURY_S,
+        help="Where the tracked chain has no staking module.",
     ),
 ]
 New = Annotated[

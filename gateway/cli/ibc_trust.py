@@ -36,9 +36,12 @@ def trust(
 
     The configuration need not be complete. Exit code 3 when the nodes disagree.
     """
-    name, urls = (_named(chain), dict(enumerate(rpc))) if rpc else _configured(config_file, chain)
-    found = run(_heads(name, {str(label): url for label, url in urls.items()}))
+    name, urls = _typed(chain, rpc) if rpc else _configured(config_file, chain)
+    found = run(_heads(name, urls))
     hashes = set(found.hashes.values())
+    if not hashes:
+        said = "; ".join(found.failed.values())
+        raise CliError(f"{name}: no node has a block to begin from: {said}", exit_code=Exit.UNHEALTHY)
     if len(hashes) != 1:
         said = ", ".join(f"{label} {one.hex()}" for label, one in found.hashes.items())
         raise CliError(
@@ -70,6 +73,10 @@ def trust(
     note(_SUBJECTIVE)
 
 
+def _typed(chain: str, urls: list[str]) -> tuple[ChainId, dict[str, str]]:
+    return _named(chain), {str(number): url for number, url in enumerate(urls)}
+
+
 def _named(chain: str) -> ChainId:
     try:
         return parse_chain(chain)
@@ -86,16 +93,16 @@ async def _heads(chain: ChainId, urls: dict[str, str]) -> Heads:
             await client.close()
 
 
-def _configured(file: Path, chain: str) -> tuple[ChainId, dict[Any, str]]:
+def _configured(file: Path, chain: str) -> tuple[ChainId, dict[str, str]]:
     """Return a chain and its nodes from a configuration that need not be complete: it lacks a block."""
     if file == Path():
         raise CliError("expected --config or --rpc", exit_code=Exit.USAGE)
     try:
         with file.open("rb") as opened:
             raw = tomllib.loads(opened.read(MAX_CONFIG).decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CliError(f"{file}: {error}", exit_code=Exit.USAGE) from None
-    entries = [one for one in raw.get("chains", ()) if isinstance(one, dict)]
+    entries = _tables(raw.get("chains"))
     found = [one for one in entries if chain in (one.get("id"), one.get("name"))]
     if len(found) != 1 or found[0].get("adapter") != "cosmos":
         known = ", ".join(str(one.get("id")) for one in entries if one.get("adapter") == "cosmos")
@@ -104,11 +111,17 @@ def _configured(file: Path, chain: str) -> tuple[ChainId, dict[Any, str]]:
             exit_code=Exit.USAGE,
             hint=f"Cosmos chains of this configuration: {known or 'none'}",
         )
-    nodes = found[0].get("config", {}).get("endpoints", ())
-    urls = {one["name"]: _url(str(one["rpc_url"])) for one in nodes if {"name", "rpc_url"} <= one.keys()}
+    section = found[0].get("config")
+    nodes = _tables(section.get("endpoints")) if isinstance(section, dict) else []
+    urls = {str(one["name"]): _url(str(one["rpc_url"])) for one in nodes if {"name", "rpc_url"} <= one.keys()}
     if not urls:
         raise CliError(f"{chain}: expected endpoints with name and rpc_url, got none", exit_code=Exit.USAGE)
     return _named(str(found[0]["id"])), urls
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    """Return the tables in a list; none in what is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _url(text: str) -> str:
