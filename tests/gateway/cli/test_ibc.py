@@ -305,7 +305,7 @@ def test_nodes_that_disagree_are_not_chosen_between(chains):
                    "--rpc", chains.second.node.rpc_url)  # fmt: skip
     assert "expected chain 'chain-a', got a block of 'chain-b'" in done.stderr
     done = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", chains.second.node.rpc_url)
-    assert "no node has a block to begin from: wrong-chain: endpoint 0: expected chain 'chain-a'" in done.stderr
+    assert "no node has a block to begin from: wrong-chain: endpoint 0: expected" in done.stderr
     with start_simd(chain_id="chain-a", block_time_s=0.1) as twin:
         done = isthmus("ibc", "trust", "cosmos:chain-a", "--rpc", chains.first.node.rpc_url,
                        "--rpc", twin.node.rpc_url)  # fmt: skip
