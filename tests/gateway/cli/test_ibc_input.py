@@ -1,4 +1,4 @@
-"""What people type and keep in files for `isthmus ibc` may be anything: one sentence and an exit code, no more."""
+"""Whatever is typed or kept in a file for `isthmus ibc`: one sentence and an exit code, no more."""
 
 import pytest
 
