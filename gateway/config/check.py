@@ -26,6 +26,7 @@ from proofs.limits import MAX_CLAIMS
 from proofs.types import Assurance
 from relays.core.lane import Limits
 
+_CHANNEL = re.compile(r"channel-[0-9]+")
 _CAIP2 = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 
 
@@ -207,11 +208,20 @@ def _check_security(lane: LaneConfig, key: str, parts: Parts, findings: Findings
         if lane.ordered:
             complaint = "only channels of IBC deliver in order, and attestors sign nothing about them"
             findings.error(f"{key}.ordered", complaint, 'security = "light-client"')
+        _check_no_channel(lane, key, findings)
         _check_attestors(lane, key, parts, findings)
     elif lane.attestors or lane.threshold:
         count = len(lane.attestors)
         complaint = f"expected none on a light-client lane, got {count} and threshold {lane.threshold}"
         findings.error(f"{key}.attestors", complaint, 'security = "attested" asks for signatures')
+
+
+def _check_no_channel(lane: LaneConfig, key: str, findings: Findings) -> None:
+    for side, end in (("from", lane.source), ("to", lane.destination)):
+        if _CHANNEL.fullmatch(end.client):
+            complaint = f"expected a client, got {end.client!r}: attestors sign nothing about channels"
+            hint = 'security = "light-client", or the names of clients of IBC v2'
+            findings.error(f"{key}.{side}.client", complaint, hint)
 
 
 def _check_attestors(lane: LaneConfig, key: str, parts: Parts, findings: Findings) -> None:

@@ -318,3 +318,10 @@ def test_both_directions_of_a_pair_are_of_one_kind():
     both = BASE[:there] + "\n".join([light, light.replace("from", "x").replace("to =", "from =")])
     mistakes = found(both.replace("x =", "to =") + "ordered = true\n")
     assert mistakes["lanes[1].ordered"].startswith("expected False")
+
+
+@pytest.mark.parametrize(("side", "client"), [("from", "on-a"), ("to", "on-b")])
+def test_a_lane_over_channels_is_not_attested(side, client):
+    told = found(BASE.replace(f'client = "{client}"', 'client = "channel-7"', 1))[f"lanes[0].{side}.client"]
+    assert "expected a client, got 'channel-7': attestors sign nothing about channels" in told
+    assert 'security = "light-client"' in told
