@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from adapters.api import (
     Attested,
+    Carried,
     ClientView,
     Delivery,
     Included,
@@ -70,7 +71,7 @@ class Destination:
     _ids: dict[str, SubmissionId] = field(default_factory=dict)
     """Delivery key -> what it was submitted as."""
     _latest: dict[ClientId, Position] = field(default_factory=dict)
-    """Newest height of each client when it was read last: read with the client, as long as it is that."""
+    """Where each client's newest height is expected: what it stores about it is read with the client."""
 
     async def client(self, client: ClientId, at: BlockRef) -> ClientView:
         """See `DestinationChain.client`."""
@@ -126,6 +127,7 @@ class Destination:
             head = (await self.heads.status()).head
             return SubmissionId(f"{_NOTHING_LEFT}{head.height + 2}")
         submission = SubmissionId(str(ticket))
+        self._expect(client, delivery.evidence)
         _keep(self._ids, delivery.key, submission)
         return submission
 
@@ -138,6 +140,12 @@ class Destination:
         heights = {end.height for end in ends if isinstance(end, _Executed)}
         reached = {height: await self.heads.reached(Height(height)) for height in sorted(heights)}
         return [end.seen(reached[end.height]) if isinstance(end, _Executed) else end for end in ends]
+
+    def _expect(self, client: ClientId, evidence: Attested | Carried) -> None:
+        """Look for the client next where these updates take it."""
+        known = self._latest.get(client)
+        if known is not None and isinstance(evidence, Carried) and evidence.updates:
+            self._latest[client] = replace(known, height=evidence.updates[-1].target.height)
 
     def _is_open(self, submission: SubmissionId) -> bool:
         ticket = _ticket(submission)
