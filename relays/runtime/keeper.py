@@ -27,7 +27,7 @@ from adapters.api import (
 )
 from adapters.errors import AdapterError, Pruned
 from proofs.registry import misbehaviour
-from proofs.types import BlockRef, ChainId, ClientId, Height, Lane, UntrustedUpdate
+from proofs.types import BlockRef, ChainId, ClientId, Height, Lane, TrustedState, UntrustedUpdate
 from proofs.verdict import Accepted
 from relays.runtime.carry import ClientLost, Host, check_alive, read_client, updates_between
 from relays.runtime.evidence import sure_block
@@ -203,10 +203,11 @@ class ClientKeeper:
         self._read_up_to, self._unsure = last.height, unsure[-_MAX_UNSURE:]
 
     async def _compare(self, seen: SeenClientUpdate) -> bool:
-        """Report a fork when validators stand behind our block and behind the one that the client was given.
+        """Report a header that is not the chain's own, which our light client accepts there.
 
-        Returns whether that could be decided: not for a header above everything that we have seen, nor while
-        our own light client cannot judge the block there.
+        Whether it convinces anybody is for the client's chain to say: that we cannot read a part of it, or no
+        longer judge where it comes from, hides no fork. Returns whether it could be compared: not above
+        everything that we have seen, nor while our own light client cannot judge the block there.
         """
         proving, now_s = self._host.proving, self._clock.now_s()
         target = seen.untrusted_update.target
@@ -229,10 +230,9 @@ class ClientKeeper:
         except Pruned as error:
             self._note(f"not compared: {error}")
             return True
-        if is_fork is not True:
+        if not is_fork:
             _log.warning("client.other_header", client=self._host.client, given=given.target, own=own)
-        if is_fork is not False:
-            await self._report(seen, own, is_proven=is_fork is True)
+        await self._report(seen, own, is_proven=is_fork)
         return True
 
     async def _compare_times(self, seen: SeenClientUpdate, given: UntrustedUpdate) -> bool:
@@ -246,27 +246,34 @@ class ClientKeeper:
             return False
         if not isinstance(await proving.trust.advance_to(proving.chain, proving.spec, own, now_s), Accepted):
             return False
-        if await self._is_fork(seen.trusted_height, own, given) is not True:
+        if not await self._is_fork(seen.trusted_height, own, given):
             return False
         await self._report(seen, own, is_proven=True)
         return True
 
-    async def _is_fork(self, trusted_height: Height, own: BlockRef, given: UntrustedUpdate) -> bool | None:
+    async def _is_fork(self, trusted_height: Height, own: BlockRef, given: UntrustedUpdate) -> bool:
         """Say whether validators have signed both our block, which is trusted, and the one that was given.
 
-        Whoever merely serves the host chain can name any header, and stops nothing with it. None: the block
-        from which the client is said to have accepted it is too old for us to judge; its chain can.
+        Whoever merely serves the host chain can name any header, and stops no lane with it.
         """
         proving, now_s = self._host.proving, self._clock.now_s()
-        ours, start = await proving.chain.update(own), await proving.chain.block(trusted_height)
-        begin = await proving.trust.advance_to(proving.chain, proving.spec, start, now_s)
-        bases = [begin.value if isinstance(begin, Accepted) else None, proving.trust.below(own.height)]
-        for base in bases:
+        ours = await proving.chain.update(own)
+        for base in (await self._trusted(trusted_height), proving.trust.below(own.height)):
             if base is not None:
                 verdict = misbehaviour(base, ours, given, proving.spec.params, now_s)
                 if isinstance(verdict, Accepted):
                     return True
-        return False if isinstance(begin, Accepted) else None
+        return False
+
+    async def _trusted(self, height: Height) -> TrustedState | None:
+        """Return our trusted state of this height; None when it is too far back."""
+        proving = self._host.proving
+        try:
+            start = await proving.chain.block(height)
+            begin = await proving.trust.advance_to(proving.chain, proving.spec, start, self._clock.now_s())
+        except Pruned:
+            return None
+        return begin.value if isinstance(begin, Accepted) else None
 
     async def _report(self, seen: SeenClientUpdate, own: BlockRef, *, is_proven: bool) -> None:
         """Freeze the client with both headers. At a fork that we have proven, all lanes of the chain stop.
