@@ -11,7 +11,7 @@ import re
 from calendar import monthrange, timegm
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -27,7 +27,7 @@ _TIME = re.compile(
 
 
 class Number(int):
-    """A whole number of 64 bits, as decimal text."""
+    """A whole number below 2^63 either way, as decimal text."""
 
 
 class Hex(bytes):
@@ -73,7 +73,7 @@ class StatusJson(msgspec.Struct, frozen=True):
 class PartsJson(msgspec.Struct, frozen=True):
     """How a block was cut into parts."""
 
-    total: int
+    total: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
     hash: Hex
 
 
@@ -123,7 +123,7 @@ class CommitJson(msgspec.Struct, frozen=True):
     """The votes for a block."""
 
     height: Number
-    round: int
+    round: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     block_id: BlockIdJson
     signatures: list[CommitSigJson]
 
@@ -300,7 +300,7 @@ def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
 def _special(kind: type, value: object) -> object:
     """Decode what msgspec does not know. `ValueError` becomes a `ValidationError` with the place in it."""
     if isinstance(value, str):
-        if kind is Number and _NUMBER.fullmatch(value):
+        if kind is Number and _NUMBER.fullmatch(value) and abs(int(value)) < 2**63:
             return Number(value)
         if kind is Hex and len(value) % 2 == 0 and value.isalnum():
             return Hex(bytes.fromhex(value))

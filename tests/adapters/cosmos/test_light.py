@@ -131,6 +131,25 @@ async def test_a_block_of_another_chain_is_a_lie(served):
     assert caught.value.lie is Lie.WRONG_CHAIN
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("commit", "round"), 2**31),
+        (("commit", "round"), -1),
+        (("commit", "block_id", "parts", "total"), 2**32),
+        (("commit", "block_id", "parts", "total"), -1),
+        (("commit", "height"), str(2**63)),
+        (("header", "height"), str(2**63)),
+    ],
+)
+async def test_numbers_that_no_block_can_hold_are_refused_when_they_are_read(served, path, value):
+    endpoint, client = served
+    target = (await at(client, 3)).ref
+    endpoint.lies["commit"] = lambda _, r: forge(r, ("signed_header", *path), value)
+    with pytest.raises(MalformedReply):
+        await light_update(client, target, "chain-a")
+
+
 async def test_keys_that_nobody_here_can_check_are_refused(served):
     endpoint, client = served
     target = (await at(client, 3)).ref
