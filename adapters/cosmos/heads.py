@@ -28,6 +28,8 @@ _MAX_MESSAGE = 1 << 22
 _FRESH_S = 0.5
 _PATIENCE = aiohttp.ClientWSTimeout(ws_receive=30.0, ws_close=1.0)
 """A socket that tells of nothing for so long is given up: another one, or polling, takes over."""
+_LEAST_S = 0.05
+"""Between two wake-ups: an endpoint that never stops talking would leave nobody else a turn."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +104,7 @@ async def wake(ws_urls: Sequence[str], poll_s: float, clock: Clock) -> AsyncIter
                     await socket.send_json(_SUBSCRIBE)
                     async for _ in socket:
                         yield
+                        await clock.sleep(_LEAST_S)
             except (aiohttp.ClientError, OSError, TimeoutError):
                 continue
         await clock.sleep(poll_s)

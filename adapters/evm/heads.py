@@ -21,6 +21,8 @@ _SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["
 _MAX_MESSAGE = 1 << 20
 _PATIENCE = aiohttp.ClientWSTimeout(ws_receive=30.0, ws_close=1.0)
 """A socket that tells of nothing for so long is given up: another one, or polling, takes over."""
+_LEAST_S = 0.05
+"""Between two wake-ups: an endpoint that never stops talking would leave nobody else a turn."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +95,7 @@ async def wake(ws_urls: list[str], poll_s: float, clock: Clock) -> AsyncIterator
                     await socket.send_json(_SUBSCRIBE)
                     async for _ in socket:
                         yield
+                        await clock.sleep(_LEAST_S)
             except (aiohttp.ClientError, OSError, TimeoutError):
                 continue
         await clock.sleep(poll_s)
