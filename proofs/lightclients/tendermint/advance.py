@@ -87,7 +87,8 @@ def _check_same(trusted: TrustedState, trust: Trust, candidate: Candidate, param
     is_its_own_set = candidate.block.header.validators_hash == trust.validators_hash
     if not is_its_own_set and sum(voters.values()) < predicates.power_needed(trust.next_validators, params):
         raise Refusal(Reason.WRONG_HASH, f"{detail}, for which too few trusted validators voted")
-    predicates.check_vouched(candidate.block, params.chain_id)
+    predicates.check_signatures(candidate.block, params.chain_id, voters)
+    predicates.check_vouched(candidate.block, params.chain_id, checked=voters)
     raise Refusal(Reason.CONTRADICTION, detail)
 
 
