@@ -97,10 +97,8 @@ async def wake(ws_urls: Sequence[str], poll_s: float, clock: Clock) -> AsyncIter
     while True:
         for url in ws_urls:
             try:
-                async with (
-                    aiohttp.ClientSession() as session,
-                    session.ws_connect(url, max_msg_size=_MAX_MESSAGE, timeout=_PATIENCE) as socket,
-                ):
+                async with aiohttp.ClientSession() as session:  # closes it all without a word
+                    socket = await session.ws_connect(url, max_msg_size=_MAX_MESSAGE, timeout=_PATIENCE)
                     await socket.send_json(_SUBSCRIBE)
                     async for _ in socket:
                         yield
