@@ -82,17 +82,19 @@ class Account:
         """
         query = StateQuery(path=_SIMULATE, data=transaction)
 
-        async def work(client: CometClient) -> QueryResponseJson:
+        async def work(client: CometClient) -> Simulation | QueryResponseJson:
             [answer] = await client.query([query])
-            return answer
+            if answer.code:
+                return answer
+            found = read(Raw(answer.value or b""), _SimulationJson, f"endpoint {client.name}: simulation")
+            return _simulation(client.name, found.gas_info.gas_used, found.result.data or b"")
 
         answer = await self.endpoints.first(work)
+        if isinstance(answer, Simulation):
+            return answer
         if (answer.codespace, answer.code) == UNWRITABLE:
             return await self._simulate_again(transaction)
-        if answer.code:
-            raise refusal((answer.codespace, answer.code), answer.log)
-        found = read(Raw(answer.value or b""), _SimulationJson, "simulation")
-        return _simulation(found.gas_info.gas_used, found.result.data or b"")
+        raise refusal((answer.codespace, answer.code), answer.log)
 
     async def _simulate_again(self, transaction: bytes) -> Simulation:
         """Simulate a transaction whose responses the node cannot write as JSON: ask for protobuf.
@@ -109,7 +111,7 @@ class Account:
                 raise refusal((answer.codespace, answer.code), answer.log)
             try:
                 found = service_pb2.SimulateResponse.FromString(answer.value or b"")
-                return _simulation(found.gas_info.gas_used, found.result.data)
+                return _simulation(client.name, found.gas_info.gas_used, found.result.data)
             except DecodeError as error:
                 raise MalformedReply(f"endpoint {client.name}: simulation: {error}") from error
 
@@ -131,6 +133,8 @@ class Account:
         if found.code or balance.code:
             said = found.log or balance.log
             raise MalformedReply(f"endpoint {client.name}: account {self.address}: {said[:300]}")
+        if found.height < 1:
+            raise MalformedReply(f"endpoint {client.name}: account {self.address}: height {found.height}")
         try:
             info = auth_pb2.QueryAccountInfoResponse.FromString(found.value or b"").info
             coin = bank_pb2.QueryBalanceResponse.FromString(balance.value or b"").balance
@@ -144,7 +148,9 @@ class Account:
             raise MalformedReply(f"endpoint {client.name}: account {self.address}: {error}") from error
 
 
-def _simulation(gas: int, data: bytes) -> Simulation:
+def _simulation(endpoint: str, gas: int, data: bytes) -> Simulation:
+    if gas < 1:
+        raise MalformedReply(f"endpoint {endpoint}: simulation: expected some gas, got {gas}")
     return Simulation(gas=gas, idle=sum(map(_is_idle, responses(data))))
 
 

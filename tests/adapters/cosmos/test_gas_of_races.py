@@ -24,6 +24,8 @@ BLOCK = BlockRef(chain=CHAIN, height=Height(12), hash=bytes(32))
 class Node:
     """Stands for endpoints and for the one client that they have."""
 
+    name = "it"
+
     def __init__(self, answer):
         self._answer = answer
 
