@@ -49,7 +49,9 @@ class Control:
         """Stop a lane until it is resumed. Raises `UnknownName`."""
         entry = self._entry(lane_id)
         await self._store.note("operator", "halt", f"{lane_id}: {reason}")
-        self._supervisor.lane(entry.lane).halt(f"by operator: {reason}")
+        handle = self._supervisor.lane(entry.lane)
+        handle.halt(f"by operator: {reason}")
+        await handle.saved()
 
     async def resume(self, lane_id: str) -> None:
         """Let a halted lane go on. Raises `UnknownName`, `Conflict`."""
@@ -59,7 +61,7 @@ class Control:
         if mode not in (LaneMode.HALTED, LaneMode.FAILED):
             raise Conflict(f"expected a halted lane, got one that is {mode.value}")
         await self._store.note("operator", "resume", lane_id)
-        handle.resume()
+        await handle.resume()
 
     async def send(self, lane_id: str, requests: Sequence[SendMessage | SendTransfer]) -> Sequence[str]:
         """Send with this gateway's signer and return the message ids, in order.

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from gateway.store.codec import Range, pack_list, pack_packet, pack_ranges, ranges
-from gateway.store.tables import ACKNOWLEDGEMENTS, CURSORS, LANES, MESSAGES, MOVES, PACKETS
+from gateway.store.tables import ACKNOWLEDGEMENTS, CURSORS, HALTED_LANES, LANES, MESSAGES, MOVES, PACKETS
 from proofs.codec import message_id
 from proofs.types import ChainId, ClientId, Lane
-from relays.core.types import ENDS, Changes, Message, Move
+from relays.core.types import ENDS, Changes, Halt, Message, Move
 
 _Row = tuple[Any, ...]
 
@@ -25,6 +25,9 @@ _CURSOR = _replace(CURSORS)
 _PACKET = _replace(PACKETS)
 _MESSAGE = _replace(MESSAGES)
 _ACKNOWLEDGEMENT = _replace(ACKNOWLEDGEMENTS)
+_START_OVER = "DELETE FROM cursors WHERE lane_id = ?"
+_HALT = _replace(HALTED_LANES)
+_RESUME = "DELETE FROM halted_lanes WHERE lane_id = ?"
 _TIMELINE = _replace(MOVES, "id")
 _FORGET_ACKNOWLEDGEMENTS = "DELETE FROM acknowledgements WHERE lane_id = ? AND sequence BETWEEN ? AND ?"
 _MOVE = (
@@ -65,7 +68,9 @@ def lane_id(connection: Connection, lane: Lane) -> int:
 
 
 def write(connection: Connection, lane_id: int, lane: Lane, changes: Changes) -> None:
-    """Write cursors, new messages and moves, in this order. Writing them twice is as writing them once."""
+    """Write cursors, messages, moves and halt, in this order. Writing them twice is as writing them once."""
+    if changes.starts_over:
+        _many(connection, _START_OVER, [(lane_id,)])
     for leg, cursor in changes.cursors:
         _many(connection, _CURSOR, [(lane_id, leg.value, cursor.height, cursor.hash)])
     if changes.inserted:
@@ -73,6 +78,15 @@ def write(connection: Connection, lane_id: int, lane: Lane, changes: Changes) ->
     for move in changes.moved:
         if move.sequences:
             _move(connection, lane_id, move)
+    if changes.halt is not None:
+        _halt(connection, lane_id, changes.halt)
+
+
+def _halt(connection: Connection, lane_id: int, halt: Halt) -> None:
+    """Keep why the lane waits for a person, or forget it when it does not."""
+    _many(connection, _RESUME, [(lane_id,)])
+    if halt.reason:
+        _many(connection, _HALT, [(lane_id, halt.reason, halt.violated)])
 
 
 def _insert(connection: Connection, lane_id: int, lane: Lane, messages: Sequence[Message]) -> None:

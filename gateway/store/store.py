@@ -19,10 +19,10 @@ from gateway.store.codec import unpack_list, unpack_packet
 from gateway.store.engine import lock, open_engine
 from gateway.store.errors import StoreError
 from gateway.store.migrate import migrate
-from gateway.store.tables import ACKNOWLEDGEMENTS, CURSORS, LANES, MESSAGES, PACKETS
+from gateway.store.tables import ACKNOWLEDGEMENTS, CURSORS, HALTED_LANES, LANES, MESSAGES, PACKETS
 from gateway.store.writer import Writer
 from proofs.types import Height, Lane
-from relays.core.types import Changes, Cursor, Leg, Message, State, WaitingOn
+from relays.core.types import Changes, Cursor, Halt, Leg, Message, State, WaitingOn
 from relays.runtime.ports import LaneRecord
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class SqliteStore:
             raise StoreError(f"the database refuses: {error}") from error
 
     async def load(self, lane: Lane) -> LaneRecord:
-        """Return the lane's cursors and open messages, by sequence; empty for an unknown lane."""
+        """Return the lane's cursors, open messages by sequence, and halt; empty for an unknown lane."""
         lane_id = self._lane_ids.get(lane)
         if lane_id is None:
             return LaneRecord(cursors={}, open=())
@@ -139,7 +139,12 @@ def _load(connection: Connection, lane_id: int) -> LaneRecord:
     found = {Leg(row.leg): Cursor(height=Height(row.height), hash=row.hash) for row in cursors}
     unended = FULL_MESSAGE.where(MESSAGES.c.lane_id == lane_id, MESSAGES.c.ended.is_(False))
     rows = connection.execute(unended.order_by(MESSAGES.c.sequence))
-    return LaneRecord(cursors=found, open=tuple([message_of(row) for row in rows]))
+    halted = connection.execute(select(HALTED_LANES).where(HALTED_LANES.c.lane_id == lane_id)).one_or_none()
+    return LaneRecord(
+        cursors=found,
+        open=tuple([message_of(row) for row in rows]),
+        halt=None if halted is None else Halt(reason=halted.reason, violated=halted.violated),
+    )
 
 
 def message_of(row: Any) -> Message:

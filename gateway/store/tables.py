@@ -133,6 +133,24 @@ TRUST = Table(
 )
 """The newest state that a light client trusts, under the configured anchor that it grew from."""
 
+HALTED_LANES = Table(
+    "halted_lanes",
+    METADATA,
+    Column("lane_id", Integer, ForeignKey("lanes.id"), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("violated", Boolean, nullable=False),
+)
+"""Lanes that wait for a person, and why. `violated`: a chain contradicted itself."""
+
+HALTED_CHAINS = Table(
+    "halted_chains",
+    METADATA,
+    Column("chain", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("contradicted", Boolean, nullable=False),
+)
+"""Chains that contradicted themselves. `contradicted`: by our own light client."""
+
 AUDIT = Table(
     "audit",
     METADATA,

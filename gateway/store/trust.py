@@ -1,5 +1,7 @@
 """What our light clients trust, kept over restarts: one state per chain, under the anchor it grew from.
 
+And which chains lost all trust, by contradicting themselves, until a person has looked.
+
 Whoever can write this file can make us believe a chain; so it lies beside the keys' directory, in the
 gateway's own database, and is worth as much. A changed anchor in the configuration starts anew.
 
@@ -8,14 +10,15 @@ Implements `relays.runtime.ports.TrustMemory`.
 
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.store.engine import open_engine
 from gateway.store.store import SqliteStore
-from gateway.store.tables import TRUST
-from proofs.types import Assurance, BlockRef, Height, TrustedState
+from gateway.store.tables import HALTED_CHAINS, TRUST
+from proofs.types import Assurance, BlockRef, ChainId, Height, TrustedState
+from relays.runtime.ports import ChainHalt
 
 
 class SqliteTrust:
@@ -31,6 +34,28 @@ class SqliteTrust:
     async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
         """Keep this state for its chain instead of the one before, and return when it is durable."""
         await self._store.writer.write(lambda connection: _remember(connection, anchor, state), rows=1)
+
+    async def recall_halt(self, chain: ChainId) -> ChainHalt | None:
+        """Return why the chain waits for a person, None when it does not."""
+        query = select(HALTED_CHAINS).where(HALTED_CHAINS.c.chain == chain)
+        row = await self._store.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else ChainHalt(reason=row.reason, contradicted=row.contradicted)
+
+    async def remember_halt(self, chain: ChainId, halt: ChainHalt) -> None:
+        """Keep that the chain waits for a person, and return when it is durable."""
+        values = {"reason": halt.reason, "contradicted": halt.contradicted}
+        statement = insert(HALTED_CHAINS).values(chain=chain, **values)
+        statement = statement.on_conflict_do_update(index_elements=["chain"], set_=values)
+        await self._store.writer.write(lambda connection: connection.execute(statement), rows=1)
+
+    async def forget(self, chain: ChainId) -> None:
+        """Forget state and halt of the chain, and return when that is durable."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(TRUST).where(TRUST.c.chain == chain))
+            connection.execute(delete(HALTED_CHAINS).where(HALTED_CHAINS.c.chain == chain))
+
+        await self._store.writer.write(work, rows=2)
 
 
 def look_up_trust(file: Path, anchor: BlockRef) -> TrustedState | None:

@@ -57,6 +57,7 @@ def apply(state: LaneState, event: Event) -> tuple[LaneState, Changes]:
         case Halted(reason=reason):
             halt(draft, reason, violated=False)
         case Resumed():
+            draft.starts_over = draft.state.violated
             draft.set(halted="", violated=False, pauses={})
         case Retried():
             _retried(draft, event)

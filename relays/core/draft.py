@@ -12,7 +12,7 @@ from relays.core.backoff import delay_s
 from relays.core.batch import Batch, batch_of, consecutive, is_timeout, reclaimed
 from relays.core.lane import HELD_STAGES, LaneState, LegState, Pause, Stage
 from relays.core.turns import turn_s
-from relays.core.types import Changes, Cursor, Leg, Message, Move, State, WaitingOn
+from relays.core.types import Changes, Cursor, Halt, Leg, Message, Move, State, WaitingOn
 
 _WAITS_FOR = {
     (Leg.OUT, Stage.SURVEY): WaitingOn.NOTHING,
@@ -55,20 +55,28 @@ class Draft:
     def __init__(self, state: LaneState, at_s: float) -> None:
         self.state = _copy(state)
         """Ours alone until `finish`: it changes under `set`."""
+        self._before = state
         self.at_s = at_s
         self.queues = dict(state.queues)
         self.busy = dict(state.busy)
         self.inserted: list[Message] = []
         self.moved: list[Move] = []
         self.cursors: dict[Leg, Cursor] = {}
+        self.starts_over = False
 
     def finish(self) -> tuple[LaneState, Changes]:
         """Return the next state and the changes to save. The draft must not be used any more."""
         self.set(queues=self.queues, busy=self.busy)
+        state, before = self.state, self._before
+        is_same = (state.halted, state.violated) == (before.halted, before.violated)
         changes = Changes(
-            cursors=tuple(self.cursors.items()), inserted=tuple(self.inserted), moved=tuple(self.moved)
+            cursors=tuple(self.cursors.items()),
+            inserted=tuple(self.inserted),
+            moved=tuple(self.moved),
+            halt=None if is_same else Halt(reason=state.halted, violated=state.violated),
+            starts_over=self.starts_over,
         )
-        return self.state, changes
+        return state, changes
 
     def set(self, **fields: Any) -> None:
         """Change fields of the state other than the batches."""

@@ -13,13 +13,22 @@ from proofs.types import Acknowledged, Claim, Sent
 from relays.core.draft import Draft, new_batch, with_turn
 from relays.core.lane import Awaited, LaneParams, LaneState, LegState, Limits, Stage
 from relays.core.observing import recent_back_height
-from relays.core.types import ENDS, Cursor, Leg, Message, State
+from relays.core.types import ENDS, Cursor, Halt, Leg, Message, State
 
 
 def restore(
-    params: LaneParams, limits: Limits, cursors: Mapping[Leg, Cursor], stored: Sequence[Message], at_s: float
+    params: LaneParams,
+    limits: Limits,
+    cursors: Mapping[Leg, Cursor],
+    stored: Sequence[Message],
+    at_s: float,
+    *,
+    halt: Halt | None = None,
 ) -> LaneState:
-    """Return the state to start from. `stored` are the messages that have not ended, in any order."""
+    """Return the state to start from. `stored` are the messages that have not ended, in any order.
+
+    A lane that waited for a person still does: `halt` says why.
+    """
     messages = sorted(
         [message for message in stored if message.state not in ENDS],
         key=lambda message: message.packet.sequence,
@@ -31,6 +40,8 @@ def restore(
             out=LegState(cursor=cursors.get(Leg.OUT)),
             back=LegState(cursor=cursors.get(Leg.BACK)),
             rechecked_s=at_s,
+            halted=halt.reason if halt is not None else "",
+            violated=halt is not None and halt.violated,
         ),
         at_s,
     )

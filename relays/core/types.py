@@ -116,9 +116,23 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Whether a lane waits for a person, and why."""
+
+    reason: str
+    """Empty when it does not."""
+    violated: bool = False
+    """A chain contradicted itself: when the lane is let go on, it begins again from what the chains say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What one event did to a lane: saved in one commit before its effects are started."""
 
     cursors: tuple[tuple[Leg, Cursor], ...] = ()
     inserted: tuple[Message, ...] = ()
     moved: tuple[Move, ...] = ()
+    halt: Halt | None = None
+    """Set when it changed."""
+    starts_over: bool = False
+    """Cursors from before are forgotten: the lane is read again from its start."""

@@ -12,7 +12,11 @@ from relays.core.lane import LaneParams, LaneState, Stage
 from relays.core.types import Leg, State
 from relays.runtime.heads import ChainLink
 from relays.runtime.loop import LaneLoop
-from relays.runtime.status import LaneMode, LaneStatus
+from relays.runtime.status import ChainMode, LaneMode, LaneStatus
+
+
+class NotSaved(Exception):  # noqa: N818 - a condition, named for what it says
+    """The lane's run ended before a command was durable."""
 
 
 class LaneHandle:
@@ -26,25 +30,37 @@ class LaneHandle:
         self._failure = ""
         self._failed_s = 0.0
         self._may_run = asyncio.Event()
-        self._may_run.set()
 
     def halt(self, reason: str) -> None:
         """Stop the lane until `resume`. What is in flight is finished but nothing follows from it."""
         if self._loop is not None:
             self._loop.obey(Halted(at_s=self._clock.now_s(), reason=reason))
 
-    def resume(self) -> None:
-        """Let the lane go on. After a contradiction it begins again from what the chains say now."""
-        state = self._loop.state if self._loop is not None else None
+    async def resume(self) -> None:
+        """Let the lane go on, and return when a restart does not undo that. Raises `NotSaved`.
+
+        After a contradiction it begins again from what the chains say now.
+        """
         if self._failure:
             self._failure = ""
             self._may_run.set()
-        elif self._loop is not None and state is not None and state.violated:
-            for link in self._links:
-                link.forgive()
-            self._loop.start_over()
         elif self._loop is not None:
-            self._loop.obey(Resumed(at_s=self._clock.now_s()))
+            state, at_s = self._loop.state, self._clock.now_s()
+            if state is not None and state.violated:
+                for link in self._links:
+                    if link.health().mode is ChainMode.HALTED:
+                        await link.forgive()
+                self._loop.start_over()
+            self._loop.obey(Resumed(at_s=at_s))
+            await self.saved()
+
+    async def saved(self) -> None:
+        """Return when all that the lane was told so far is durable. Raises `NotSaved` when it ends before."""
+        if self._loop is not None and not self._failure:
+            flushed = asyncio.ensure_future(self._loop.journal.flushed())
+            await asyncio.wait([flushed])
+            if flushed.cancelled():
+                raise NotSaved(f"lane {self.params.lane}: ended before this was saved")
 
     def retry(self, sequences: Iterable[Sequence] = ()) -> None:
         """Start these parked messages again, or all when none is named."""
@@ -95,13 +111,10 @@ class LaneHandle:
         """Note the loop that runs the lane now. For the supervisor."""
         self._loop = loop
 
-    def failed(self, reason: str) -> None:
-        """Note an error that nobody expected. For the supervisor."""
+    async def failed(self, reason: str) -> None:
+        """Note an error that nobody expected, and wait until a person resumes. For the supervisor."""
         self._failure, self._failed_s = reason, self._clock.now_s()
         self._may_run.clear()
-
-    async def may_run(self) -> None:
-        """Wait until the lane may run (again). For the supervisor."""
         await self._may_run.wait()
 
 

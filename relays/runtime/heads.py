@@ -19,15 +19,16 @@ from relays.core.backoff import delay_s
 from relays.core.lane import Limits
 from relays.runtime.bell import Bell
 from relays.runtime.evidence import contradiction_of, may_contradict
-from relays.runtime.ports import TrustMemory
+from relays.runtime.ports import ChainHalt, TrustMemory
 from relays.runtime.status import ChainHealth, ChainMode
-from relays.runtime.trust import TrustBook
+from relays.runtime.trust import Contradiction, TrustBook
 
 _log = structlog.get_logger("relays.heads")
 _VERIFY_EVERY_S = 10.0
 """How often the last finalized block is looked up again, to see that it is still there."""
 _WATCHED_FACTOR = 5
 """A chain that wakes us is polled this many times less often, to notice a silent subscription."""
+_CONTRADICTION = "contradiction: "
 _PATIENCE_S = 10.0
 """How long a head that nobody judged may stay out of reach: endpoints of one address lag behind another."""
 
@@ -60,7 +61,7 @@ class ChainLink:
         poll_s: float = 1.0,
         memory: TrustMemory | None = None,
     ) -> None:
-        """Use a chain. `memory` keeps trust over restarts, for families that start at an anchor."""
+        """Use a chain. `memory` keeps trust and its loss over restarts."""
         self.chain = chain
         self.spec = spec
         self.trust = TrustBook()
@@ -68,8 +69,9 @@ class ChainLink:
         self._poll_s = poll_s
         self._memory = memory
         self._bell = Bell(clock)
-        self._usable = asyncio.Event()
-        self._usable.set()
+        self._resumed = asyncio.Event()
+        self._pardons = 0
+        self._remembered: ChainHalt | None = None
         self._listeners: list[HeadListener] = []
         self._mode = ChainMode.CONNECTING
         self._error = ""
@@ -87,7 +89,7 @@ class ChainLink:
         """Tell this listener of every read from now on, and at once how things stand."""
         self._listeners.append(listener)
         if self._mode is ChainMode.HALTED:
-            listener.chain_halted(self.chain.chain_id, self._error)
+            listener.chain_halted(self.chain.chain_id, self._error.removeprefix(_CONTRADICTION))
         elif self._status is not None:
             listener.heads_read(self._status)
 
@@ -113,25 +115,35 @@ class ChainLink:
             raise NotYetAvailable(f"{self.chain.chain_id}: expected a head, none was read yet")
         return self._status.head
 
-    def contradict(self, detail: str) -> None:
-        """Halt all lanes of this chain until a person resumes one."""
-        self._usable.clear()
-        self._enter(ChainMode.HALTED, f"contradiction: {detail}")
-        for listener in list(self._listeners):
-            listener.chain_halted(self.chain.chain_id, detail)
+    async def contradict(self, detail: str) -> None:
+        """Halt all lanes of this chain until a person resumes one, and return when no restart undoes that."""
+        self._halt(detail)
+        halt = ChainHalt(reason=detail, contradicted=self.trust.contradiction is not None)
+        if self._memory is not None and halt != self._remembered:
+            self._remembered = halt
+            await self._memory.remember_halt(self.chain.chain_id, halt)
 
-    def forgive(self) -> None:
-        """A person decided that the chain may be used again: trust starts from the configuration."""
+    async def forgive(self) -> None:
+        """A person decided that the chain may be used again: trust starts from the configuration.
+
+        Returns when nothing else is remembered.
+        """
+        self._pardons += 1
         self.trust.forgive()
         self._verified = None
         self._status = None
+        if self._memory is not None:
+            await self._memory.forget(self.chain.chain_id)
+        self._remembered = None
         self._enter(ChainMode.CONNECTING, "")
-        self._usable.set()
+        self._resumed.set()
         self._bell.ring()
 
-    async def forgiven(self) -> None:
-        """Return when the chain may be used: at once, unless it contradicted itself."""
-        await self._usable.wait()
+    async def failed(self, detail: str) -> None:
+        """Halt all lanes after an error that nobody expected; return when a person resumes one of them."""
+        self._resumed.clear()
+        self._halt(detail)
+        await self._resumed.wait()
 
     async def run(self) -> None:
         """Connect and read heads until cancelled, then close the adapter."""
@@ -146,11 +158,28 @@ class ChainLink:
             await self.chain.close()
 
     async def _recall(self) -> None:
-        """Take up trust where an earlier run left it: the configured anchor may have expired since."""
-        if self._memory is not None and self.spec.anchor is not None:
+        """Take up trust and its loss where an earlier run left them.
+
+        The configured anchor may have expired since, and a person has still to look at a contradiction.
+        """
+        if self._memory is None:
+            return
+        if self.spec.anchor is not None:
             known = await self._memory.recall_trust(self.spec.anchor)
             if known is not None:
                 self.trust.recall(known)
+        self._remembered = halt = await self._memory.recall_halt(self.chain.chain_id)
+        if halt is not None:
+            if halt.contradicted:
+                self.trust.contradiction = Contradiction(
+                    chain=self.chain.chain_id, detail=halt.reason, trusted=None, untrusted_update=None
+                )
+            self._halt(halt.reason)
+
+    def _halt(self, detail: str) -> None:
+        self._enter(ChainMode.HALTED, f"{_CONTRADICTION}{detail}")
+        for listener in list(self._listeners):
+            listener.chain_halted(self.chain.chain_id, detail)
 
     async def _watch(self, watcher: HeadWatcher) -> None:
         """Ring for every head that the chain announces; a subscription that ends is begun again.
@@ -228,16 +257,18 @@ class ChainLink:
 
     async def _verify(self, finalized: BlockRef) -> None:
         """Now and then, see that an earlier finalized block is still the chain's."""
-        now_s = self._clock.monotonic_s()
-        if self._verified is None:
+        now_s, known = self._clock.monotonic_s(), self._verified
+        if known is None:
             self._verified, self._verified_s = finalized, now_s
-        elif finalized.height > self._verified.height and now_s - self._verified_s >= _VERIFY_EVERY_S:
-            actual = await self.chain.block(self._verified.height)
-            if self._contradicts(actual, self._verified):
-                await self._doubt(self._verified, actual)
+        elif finalized.height > known.height and now_s - self._verified_s >= _VERIFY_EVERY_S:
+            actual = await self.chain.block(known.height)
+            if self._verified is None:
+                return  # forgiven meanwhile
+            if self._contradicts(actual, known):
+                await self._doubt(known, actual)
                 return
-            if actual != self._verified:
-                self._withdraw(self._verified)
+            if actual != known:
+                self._withdraw(known)
             self._verified, self._verified_s = finalized, now_s
             if self.spec.anchor is not None:
                 await self._stay_fresh(finalized)
@@ -249,7 +280,10 @@ class ChainLink:
 
     async def _stay_fresh(self, finalized: BlockRef) -> None:
         """Bring trust to the newest block: it would run out on a chain from which nothing is proven."""
+        pardons = self._pardons
         verdict = await self.trust.advance_to(self.chain, self.spec, finalized, self._clock.now_s())
+        if pardons != self._pardons:
+            return  # forgiven meanwhile
         if isinstance(verdict, Accepted) and self._memory is not None and self.spec.anchor is not None:
             await self._memory.remember_trust(self.spec.anchor, verdict.value)
         elif isinstance(verdict, Rejected):
@@ -257,11 +291,12 @@ class ChainLink:
 
     async def _doubt(self, expected: BlockRef, actual: BlockRef) -> None:
         """Judge another block where a finalized one was: a violation if our light client accepts it."""
-        detail = await contradiction_of(
-            self.chain, self.spec, self.trust, expected, actual, self._clock.now_s()
-        )
+        pardons, now_s = self._pardons, self._clock.now_s()
+        detail = await contradiction_of(self.chain, self.spec, self.trust, expected, actual, now_s)
+        if pardons != self._pardons:
+            return  # forgiven meanwhile
         if detail:
-            self.contradict(detail)
+            await self.contradict(detail)
         else:
             self._enter(ChainMode.DOWN, f"false-finality: expected {expected}, got {actual}")
 
@@ -284,6 +319,9 @@ class ChainLink:
         return delay_s(Limits().backoff_s, self._tries)
 
     def _enter(self, mode: ChainMode, error: str) -> None:
+        """Note how the chain does. A halt is left by `forgive` only."""
+        if self._mode is ChainMode.HALTED and mode not in (ChainMode.HALTED, ChainMode.CONNECTING):
+            return
         if mode is not self._mode or error != self._error:
             if mode is not self._mode:
                 self._since_s = self._clock.now_s()

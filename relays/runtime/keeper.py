@@ -286,7 +286,7 @@ class ClientKeeper:
             _log.critical("client.fork", client=self._host.client, given=given, own=own)
             fork = f"fork: {own.chain} {own.height}: expected {own.hash.hex()}, got {given.hash.hex()}"
             self._lost(fork)
-            self._host.proving.contradict(fork)
+            await self._host.proving.contradict(fork)
         try:
             now_s = self._clock.now_s()
             updates = await updates_between(self._host, seen.trusted_height, own, now_s)

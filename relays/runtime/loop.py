@@ -47,14 +47,16 @@ class LaneLoop:
         clock: Clock,
         limits: Limits,
     ) -> None:
+        clock = SteadyClock(clock)
         self.params = params
         self.state: LaneState | None = None
         """None until the record is loaded."""
         self.down: dict[ChainId, str] = {}
         """Chains of this lane that cannot be read now, and why."""
-        self._store = store
+        self.journal = Journal(store, params.lane, clock)
+        """What is on its way to the store."""
         self._limits = limits
-        self._clock = clock = SteadyClock(clock)
+        self._clock = clock
         self._bell = Bell(clock)
         self._mail: deque[Event] = deque()
         self._ending: type[Exception] | None = None
@@ -65,7 +67,7 @@ class LaneLoop:
             destination=destination,
             attestors=attestors,
             carrier=Carrier() if params.light_client else None,
-            journal=Journal(store, params.lane, clock),
+            journal=self.journal,
             clock=clock,
         )
 
@@ -114,18 +116,19 @@ class LaneLoop:
 
     async def run(self, record: LaneRecord) -> None:
         """Work until cancelled. Raises `StartOver`, `HeadsWithdrawn`, and what nobody expects."""
-        self.state = restore(self.params, self._limits, record.cursors, record.open, self._clock.now_s())
+        now_s = self._clock.now_s()
+        self.state = restore(self.params, self._limits, record.cursors, record.open, now_s, halt=record.halt)
         links = (self._world.source, self._world.destination)
         for link in links:
             link.subscribe(self)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._world.journal.run())
+                group.create_task(self.journal.run())
                 while True:
-                    self._take_mail()
                     if self._ending is not None:
-                        await self._world.journal.flushed()
+                        await self.journal.flushed()
                         raise self._ending
+                    self._take_mail()
                     await self._bell.wait(self._start_steps(group))
         finally:
             for link in links:
@@ -139,7 +142,7 @@ class LaneLoop:
         """Apply an event and hand its changes to the journal."""
         if self.state is not None:
             self.state, changes = apply(self.state, event)
-            self._world.journal.put(changes)
+            self.journal.put(changes)
 
     def _start_steps(self, group: asyncio.TaskGroup) -> float:
         """Start every step that may start; return the seconds after which time alone may allow more."""

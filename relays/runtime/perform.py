@@ -131,7 +131,7 @@ async def _find_lost(
         raise MalformedReply(
             f"block {expected.height}: expected {expected.hash.hex()}, got {actual.hash.hex()}"
         )
-    link.contradict(detail)
+    await link.contradict(detail)
     return Violated(at_s=now_s, chain=link.chain.chain_id, detail=detail)
 
 
@@ -146,7 +146,7 @@ async def _prove(world: World, step: Prove) -> Event:
     block = await link.trust.advance_to(link.chain, link.spec, step.at, now_s)
     if not isinstance(block, Accepted):
         if isinstance(block, Rejected) and block.reason is Reason.CONTRADICTION:
-            link.contradict(block.detail)
+            await link.contradict(block.detail)
         return BlockRefused(at_s=world.clock.now_s(), step=step, verdict=block)
     keep = None if world.carrier is None else world.carrier.shelf.put
     verdicts = await prove_and_verify(

@@ -113,13 +113,13 @@ class Supervisor:
                 await link.run()
             except Exception as error:  # noqa: BLE001 - the one place where everything is caught
                 _log.exception("chain.failed", chain=link.chain.chain_id)
-                link.contradict(f"unexpected: {first_error(error)!r}")
-            await link.forgiven()
+                await link.failed(f"unexpected: {first_error(error)!r}")
 
     async def _supervise_lane(self, handle: LaneHandle) -> None:
         """Keep a lane running. After an unexpected error it waits for a person."""
         rebuild = False
         while True:
+            failure = ""
             loop = LaneLoop(
                 handle.params,
                 self._links[handle.params.lane.source],
@@ -139,9 +139,9 @@ class Supervisor:
                 rebuild = False
             except* Exception as errors:  # noqa: BLE001 - the one place where everything is caught
                 _log.exception("lane.failed", lane=str(handle.params.lane))
-                handle.failed(f"{first_error(errors)!r}")
-                rebuild = False
-            await handle.may_run()
+                failure, rebuild = f"{first_error(errors)!r}", False
+            if failure:
+                await handle.failed(failure)
 
 
 def first_error(error: BaseException) -> BaseException:

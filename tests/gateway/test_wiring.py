@@ -210,6 +210,65 @@ async def test_people_may_halt_and_resume_a_lane_and_the_log_tells(three):
         await services.operator.halt("nonsense", "x")
 
 
+async def test_a_halt_by_a_person_outlives_the_process_and_so_does_its_end(three):
+    await three.start(*NAMES)
+    for name in NAMES:
+        await three.gateways[name].services.operator.halt("a-b", "look at it")
+    await three.start(*NAMES)
+    await three.send("alpha", 1)
+    await three.send("alpha", 1, lane=BACK)
+    await until(ended(three, BACK, 1), "the other lane goes on")
+    overview = await three.gateways["alpha"].services.reader.overview()
+    assert _state(overview, "a-b") == "halted"
+    assert any("a-b is halted" in problem and "look at it" in problem for problem in overview.problems)
+    assert tallied(three, LANE)[1] == 0
+    for name in NAMES:
+        await three.gateways[name].services.operator.resume("a-b")
+    await three.start(*NAMES)
+    await until(ended(three, LANE, 1), "goes on, though started again")
+
+
+async def test_a_chain_that_contradicted_itself_is_halted_in_the_next_process_as_well(three):
+    chain = three.chains[A]
+    for _ in range(8):
+        chain.mine()
+    await three.start("alpha")
+    reader = three.gateways["alpha"].services.reader
+
+    async def is_up():
+        return {one.state for one in (await reader.overview()).chains} == {"up"}
+
+    await until(is_up, "both chains up")
+    chain.reorg(len(chain.blocks) - 4)
+
+    async def is_halted():
+        three.clock.skipped_s += 1  # finality is looked up again now and then
+        return _state(await reader.overview(), "a-b") == "halted"
+
+    await until(is_halted, "halted")
+    before = [lane.reason for lane in (await reader.overview()).lanes]
+    assert all("contradiction" in reason for reason in before)
+    await three.start("alpha")
+    reader = three.gateways["alpha"].services.reader
+
+    async def shows_both():
+        overview = await reader.overview()
+        states = {one.id: one.state for one in overview.chains}
+        return states[A] == "halted" and [lane.reason for lane in overview.lanes] == before
+
+    await until(shows_both, "chain and lanes are halted as before")
+    for lane in ("a-b", "b-a"):
+        await three.gateways["alpha"].services.operator.resume(lane)
+    await three.start("alpha")
+    reader = three.gateways["alpha"].services.reader
+
+    async def is_well():
+        overview = await reader.overview()
+        return {one.state for one in (*overview.chains, *overview.lanes)} <= {"up", "running", "waiting"}
+
+    await until(is_well, "stays resumed")
+
+
 def _state(overview, lane_id):
     return next(lane.state for lane in overview.lanes if lane.id == lane_id)
 

@@ -8,13 +8,14 @@ from proofs.records import replace
 from proofs.types import Height, Sent, Sequence
 from relays.core.backoff import delay_s
 from relays.core.batch import batch_of, joinable, joined, reclaimed
+from relays.core.events import Halted, Resumed, Violated
 from relays.core.lane import LaneParams, Stage
 from relays.core.paged import Paged
 from relays.core.restoring import restore
 from relays.core.steps import Check, Prove, Submit, Track
 from relays.core.turns import rank, turn_s
-from relays.core.types import Cursor, Leg, Message, State
-from tests.relays.lanes import ANSWER, LANE, LIMITS, NOW_S, Drive, answered, fresh, packet, seen
+from relays.core.types import Cursor, Halt, Leg, Message, State
+from tests.relays.lanes import ANSWER, LANE, LIMITS, NOW_S, RED, Drive, answered, fresh, packet, seen
 
 GATEWAYS = ("alpha", "beta", "gamma")
 
@@ -207,3 +208,37 @@ def test_a_start_with_more_open_messages_than_allowed_comes_to_an_end() -> None:
     drive.packets = [seen(sequence, height=sequence) for sequence in range(1, 41)]
     drive.go(150)
     assert drive.state.ended == {State.ACKNOWLEDGED: 40}
+
+
+def test_a_halt_is_saved_once_and_its_end_as_well() -> None:
+    drive = Drive(state=fresh())
+    drive.heads()
+    drive.take(Halted(at_s=NOW_S, reason="maintenance"))
+    drive.take(Halted(at_s=NOW_S, reason="again"))
+    drive.take(Violated(at_s=NOW_S, chain=RED, detail="two blocks"))
+    drive.heads()
+    drive.take(Resumed(at_s=NOW_S))
+    assert [changes.halt for changes in drive.changes if changes.halt is not None] == [
+        Halt(reason="maintenance"),
+        Halt(reason="maintenance", violated=True),
+        Halt(reason=""),
+    ]
+    assert [changes.starts_over for changes in drive.changes if changes.halt is not None] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_lane_that_was_halted_starts_halted_and_does_nothing() -> None:
+    params = LaneParams(lane=LANE, rank=0, takeover_s=30.0)
+    halt = Halt(reason="contradiction on memory:red: two blocks", violated=True)
+    drive = Drive(state=restore(params, LIMITS, {}, (), NOW_S, halt=halt))
+    drive.packets = [seen(1)]
+    drive.go(3)
+    assert drive.steps == []
+    assert (drive.state.halted, drive.state.violated) == (halt.reason, True)
+    assert all(changes.halt is None for changes in drive.changes)
+    drive.take(Resumed(at_s=NOW_S))
+    drive.go(20)
+    assert drive.state.ended == {State.ACKNOWLEDGED: 1}

@@ -6,7 +6,7 @@ import pytest
 
 from proofs.records import replace
 from proofs.types import Height, Lane, Sequence
-from relays.core.types import Changes, Cursor, Leg, Message, Move, State
+from relays.core.types import Changes, Cursor, Halt, Leg, Message, Move, State
 from relays.runtime.clock import SystemClock
 from relays.runtime.journal import Journal, mergeable, merged
 from relays.runtime.ports import LaneRecord
@@ -107,3 +107,36 @@ def test_merged_changes_keep_their_order_and_the_last_cursor_counts() -> None:
 def test_a_message_that_is_inserted_again_does_not_overtake_its_moves() -> None:
     assert mergeable([insertion(1), move(1), insertion(2), insertion(1), move(1)]) == 3
     assert mergeable([insertion(1), move(1)]) == 2
+
+
+def test_a_start_over_forgets_the_cursors_before_it() -> None:
+    old, new = [Cursor(height=Height(height), hash=bytes([height])) for height in (9, 2)]
+    whole = merged(
+        [
+            Changes(cursors=((Leg.OUT, old), (Leg.BACK, old))),
+            Changes(starts_over=True),
+            Changes(cursors=((Leg.OUT, new),)),
+        ]
+    )
+    assert (whole.starts_over, whole.cursors) == (True, ((Leg.OUT, new),))
+
+
+def test_of_the_halts_of_a_commit_the_last_one_counts() -> None:
+    halts = [Halt(reason="maintenance"), Halt(reason="")]
+    assert merged([Changes(halt=halts[0]), move(1), Changes(halt=halts[1]), move(1)]).halt == halts[1]
+    assert merged([Changes(halt=halts[0]), move(1)]).halt == halts[0]
+    assert merged([move(1)]).halt is None
+
+
+async def test_whoever_waits_for_a_journal_that_ends_is_told() -> None:
+    store = SlowStore()
+    journal = Journal(store, LANE, SystemClock())
+    writer = asyncio.create_task(journal.run())
+    journal.put(Changes(halt=Halt(reason="maintenance")))
+    waiting = asyncio.create_task(journal.flushed())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    writer.cancel()
+    await asyncio.wait([waiting, late := asyncio.create_task(journal.flushed())])
+    assert waiting.cancelled()
+    assert late.cancelled()

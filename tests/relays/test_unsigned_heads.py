@@ -1,5 +1,6 @@
 """Heads that nobody signed: an endpoint that once showed one can neither halt nor stall a chain by it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from types import SimpleNamespace
@@ -8,12 +9,14 @@ from typing import Any
 import pytest
 
 from adapters.api import ChainStatus, LightClientSpec
-from proofs.types import Assurance, BlockRef, ChainId, Height, UntrustedUpdate
-from proofs.verdict import Accepted
+from proofs.types import Assurance, BlockRef, ChainId, Height, TrustedState, UntrustedUpdate
+from proofs.verdict import Accepted, Rejected
 from relays.core.events import CursorLost, Violated
 from relays.runtime.heads import ChainLink
 from relays.runtime.perform import _find_lost
+from relays.runtime.ports import ChainHalt, TrustMemory
 from relays.runtime.status import ChainMode
+from relays.runtime.trust import Contradiction
 from tests.support.clocks import ManualClock
 from tests.support.cosmos_blocks import CHAIN, Made, forged, grow, params_of, seats
 
@@ -46,13 +49,15 @@ class Shown:
         return self.blocks[target.height].update
 
 
-def opened(blocks: dict[int, Made], head: int) -> tuple[Shown, ChainLink, ManualClock]:
+def opened(
+    blocks: dict[int, Made], head: int, memory: TrustMemory | None = None
+) -> tuple[Shown, ChainLink, ManualClock]:
     chain, clock = Shown(blocks, head), ManualClock(STEADY[40].time_s + 1.0)
     anchor = STEADY[1]
     spec = LightClientSpec(
         family="tendermint", params=params_of(anchor), assurance=Assurance.CONSENSUS, anchor=anchor.ref
     )
-    return chain, ChainLink(chain, spec, clock), clock
+    return chain, ChainLink(chain, spec, clock, memory=memory), clock
 
 
 @pytest.mark.parametrize("head", [20, 30])
@@ -74,6 +79,90 @@ async def test_a_signed_rival_of_a_head_that_was_judged_halts_the_chain() -> Non
     chain.blocks[20] = FORK
     await link._round()
     assert link.health().mode is ChainMode.HALTED
+
+
+class Remembering:
+    """A `TrustMemory` that outlives links."""
+
+    def __init__(self) -> None:
+        self.state: TrustedState | None = None
+        self.halt: ChainHalt | None = None
+        self.writes: list[str] = []
+
+    async def recall_trust(self, anchor: BlockRef) -> TrustedState | None:
+        return self.state
+
+    async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
+        self.state = state
+        self.writes.append("trust")
+
+    async def recall_halt(self, chain: ChainId) -> ChainHalt | None:
+        return self.halt
+
+    async def remember_halt(self, chain: ChainId, halt: ChainHalt) -> None:
+        self.halt = halt
+        self.writes.append("halt")
+
+    async def forget(self, chain: ChainId) -> None:
+        self.state = self.halt = None
+        self.writes.append("forget")
+
+
+@pytest.mark.parametrize("contradicted", [False, True])
+async def test_a_contradiction_outlives_the_process_until_a_person_forgives(contradicted: bool) -> None:
+    memory = Remembering()
+    _, link, clock = opened(dict(STEADY), 20, memory)
+    await link._recall()
+    if contradicted:
+        link.trust.contradiction = Contradiction(
+            chain=CHAIN, detail="two blocks", trusted=None, untrusted_update=None
+        )
+    for _ in range(3):
+        await link.contradict("two blocks")
+    assert memory.writes == ["halt"]
+    again, reborn, _ = opened(dict(STEADY), 20, memory)
+    await reborn._recall()
+    for _ in range(30):
+        again.head += head_step(again)
+        await reborn._round()
+        reborn._clock.time_s += 1
+    assert reborn.health().mode is ChainMode.HALTED
+    assert reborn.health().error == link.health().error
+    verdict = await reborn.trust.advance_to(again, reborn.spec, STEADY[39].ref, clock.now_s())
+    assert isinstance(verdict, Rejected) is contradicted
+    await reborn.forgive()
+    _, third, _ = opened(dict(STEADY), 20, memory)
+    await third._recall()
+    await third._round()
+    assert third.health().mode is ChainMode.UP
+    assert (memory.halt, memory.state) == (None, None)
+
+
+def head_step(chain: Shown) -> int:
+    """Grow while there are blocks."""
+    return 1 if chain.head < 38 else 0
+
+
+async def test_trust_that_was_reached_before_it_was_forgotten_is_not_remembered_after() -> None:
+    memory = Remembering()
+    chain, link, clock = opened(dict(STEADY), 20, memory)
+    await link._round()
+    original, asked, go_on = chain.update, asyncio.Event(), asyncio.Event()
+
+    async def slow(target: BlockRef) -> UntrustedUpdate:
+        asked.set()
+        await go_on.wait()
+        return await original(target)
+
+    chain.update, chain.head = slow, 30
+    clock.time_s += 11
+    reading = asyncio.create_task(link._round())
+    await asked.wait()
+    await link.forgive()
+    go_on.set()
+    await reading
+    assert memory.state is None
+    assert "trust" not in memory.writes
 
 
 async def test_a_cursor_at_a_block_that_nobody_signed_is_set_back_and_at_a_judged_one_it_counts() -> None:

@@ -11,12 +11,12 @@ from adapters.memory.world import MemoryChain
 from proofs import attestation, codec
 from proofs.records import replace
 from proofs.signatures import address_of, sign
-from proofs.types import BlockRef, ChainId, Claim, Lane, Proven, Sent
+from proofs.types import BlockRef, ChainId, Claim, Lane, Proven, Sent, TrustedState
 from proofs.verdict import Accepted
-from relays.core.types import ENDS, Changes, Cursor, Leg, Message, Move, State
+from relays.core.types import ENDS, Changes, Cursor, Halt, Leg, Message, Move, State
 from relays.runtime.evidence import prove_and_verify
 from relays.runtime.heads import ChainLink
-from relays.runtime.ports import AttestorsMissing, LaneRecord
+from relays.runtime.ports import AttestorsMissing, ChainHalt, LaneRecord
 from tests.simulation.timewarp import VirtualClock
 
 import coincurve  # isort: skip
@@ -31,6 +31,9 @@ class DurableStore:
     truth: Mapping[ChainId, MemoryChain]
     cursors: dict[Lane, dict[Leg, Cursor]] = field(default_factory=dict)
     messages: dict[Lane, dict[int, Message]] = field(default_factory=dict)
+    halts: dict[Lane, Halt] = field(default_factory=dict)
+    trusted: dict[ChainId, TrustedState] = field(default_factory=dict)
+    halted_chains: dict[ChainId, ChainHalt] = field(default_factory=dict)
     saves: int = 0
     may_read_again: bool = False
     """Heads are hints: what was read up to a false one is read again."""
@@ -39,7 +42,9 @@ class DurableStore:
         await self.clock.sleep(0.001)
         messages = self.messages.get(lane, {})
         still_open = [message for _, message in sorted(messages.items()) if message.state not in ENDS]
-        return LaneRecord(cursors=dict(self.cursors.get(lane, {})), open=tuple(still_open))
+        return LaneRecord(
+            cursors=dict(self.cursors.get(lane, {})), open=tuple(still_open), halt=self.halts.get(lane)
+        )
 
     async def save(self, lane: Lane, changes: Changes) -> None:
         """Commit at once or after the wait: a kill in between loses the commit, or only the answer."""
@@ -50,13 +55,38 @@ class DurableStore:
             await self.clock.sleep(0.002)
             self._commit(lane, changes)
 
+    async def recall_trust(self, anchor: BlockRef) -> TrustedState | None:
+        return self.trusted.get(anchor.chain)
+
+    async def remember_trust(self, anchor: BlockRef, state: TrustedState) -> None:
+        self.trusted[anchor.chain] = state
+
+    async def recall_halt(self, chain: ChainId) -> ChainHalt | None:
+        return self.halted_chains.get(chain)
+
+    async def remember_halt(self, chain: ChainId, halt: ChainHalt) -> None:
+        self.halted_chains[chain] = halt
+
+    async def forget(self, chain: ChainId) -> None:
+        self.trusted.pop(chain, None)
+        self.halted_chains.pop(chain, None)
+
     def wipe(self) -> None:
         """Lose the disk."""
+        self.halts.clear()
+        self.trusted.clear()
+        self.halted_chains.clear()
         self.cursors.clear()
         self.messages.clear()
 
     def _commit(self, lane: Lane, changes: Changes) -> None:
         self.saves += 1
+        if changes.halt is not None:
+            self.halts.pop(lane, None)
+            if changes.halt.reason:
+                self.halts[lane] = changes.halt
+        if changes.starts_over:
+            self.cursors.pop(lane, None)
         cursors = self.cursors.setdefault(lane, {})
         for leg, cursor in changes.cursors:
             before = cursors.get(leg)

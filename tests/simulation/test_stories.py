@@ -173,7 +173,7 @@ def test_a_broken_finality_halts_the_lanes_of_that_chain_and_a_person_lets_them_
             assert gateway.store.cursors[LANE][Leg.OUT] == cursors[name]
             gateway.store.wipe()
             for handle in gateway.supervisor.lanes():
-                handle.resume()
+                await handle.resume()
         world.send(LANE, 5, 900)
         assert await world.until_settled(300)
         for gateway in world.gateways.values():
@@ -195,7 +195,7 @@ def test_a_lane_halted_by_a_person_goes_on_when_resumed() -> None:
         status = world.gateways["alpha"].supervisor.lane(LANE).status()
         assert (status.mode, status.reason) == (LaneMode.HALTED, "maintenance")
         for gateway in world.gateways.values():
-            gateway.supervisor.lane(LANE).resume()
+            await gateway.supervisor.lane(LANE).resume()
         assert await world.until_settled(120)
 
     story(scene)
@@ -225,7 +225,7 @@ def test_an_error_that_nobody_expected_stops_its_lane_only_and_stays_visible() -
         assert not is_well(failed)
         for gateway in world.gateways.values():
             del gateway.supervisor._attestors.attest
-            gateway.supervisor.lane(LANE).resume()
+            await gateway.supervisor.lane(LANE).resume()
         assert await world.until_settled(120)
         assert is_well(failed)
 
@@ -247,7 +247,7 @@ def test_a_chains_reader_that_breaks_halts_its_lanes_until_a_person_resumes_them
             assert "a bug" in handle.status().reason
         del adapter.status
         for handle in first.supervisor.lanes():
-            handle.resume()
+            await handle.resume()
         await world.clock.sleep(20)
         assert is_well(first.supervisor)
         world.send(LANE, 5, 900)

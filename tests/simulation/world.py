@@ -123,7 +123,7 @@ class World:
             chain: MemoryAdapter(chain, config, resources) for chain, config in self.configs.items()
         }
         links = {
-            chain: ChainLink(adapter, self._light_client(chain), self.clock, poll_s=2.0)
+            chain: ChainLink(adapter, self._light_client(chain), self.clock, poll_s=2.0, memory=gateway.store)
             for chain, adapter in gateway.adapters.items()
         }
         self.alive[name] = Attestor(name=name, links=links, truth=self.chains, clock=self.clock)

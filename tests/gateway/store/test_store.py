@@ -8,14 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.store.changes import lane_id, write
+from gateway.store.engine import open_engine
 from gateway.store.errors import NewerSchemaError, StoreError, TimestampConflictError
+from gateway.store.migrate import _MIGRATIONS
+from gateway.store.signing import remember
 from gateway.store.store import SqliteStore
 from proofs.records import replace
 from proofs.types import ChainId, Height
-from relays.core.types import ENDS, Changes, Cursor, Leg, Move, State, WaitingOn
+from relays.core.types import ENDS, Changes, Cursor, Halt, Leg, Move, State, WaitingOn
 from tests.gateway.store.samples import BACK, LANE, inserted, message
 
 
@@ -323,3 +329,66 @@ def _only(move, known):
         "sequences": tuple(move.sequences[index] for index in places),
         "acknowledgements": None if acks is None else tuple(acks[index] for index in places),
     }
+
+
+async def test_a_halt_is_kept_until_the_lane_goes_on(tmp_path):
+    halts = [Halt(reason="by operator: look at it"), Halt(reason="contradiction on x: fork", violated=True)]
+    for halt in halts:
+        store = SqliteStore(tmp_path / "isthmus.db")
+        await store.open()
+        await store.save(LANE, Changes(halt=halt))
+        await store.save(LANE, inserted(1))
+        await store.save(BACK, inserted(1, lane=BACK))
+        await store.close()
+        await store.open()
+        assert (await store.load(LANE)).halt == halt
+        assert (await store.load(BACK)).halt is None
+        await store.close()
+    await store.open()
+    await store.save(LANE, Changes(halt=Halt(reason="")))
+    await store.close()
+    await store.open()
+    assert (await store.load(LANE)).halt is None
+    await store.close()
+
+
+async def test_a_lane_that_starts_over_has_no_cursors_but_those_that_come_after(store):
+    cursors = [(leg, Cursor(height=Height(7), hash=bytes(range(32)))) for leg in Leg]
+    await store.save(LANE, Changes(cursors=tuple(cursors)))
+    await store.save(BACK, Changes(cursors=tuple(cursors)))
+    await store.save(LANE, Changes(starts_over=True, cursors=tuple(cursors[:1])))
+    assert dict((await store.load(LANE)).cursors) == dict(cursors[:1])
+    assert dict((await store.load(BACK)).cursors) == dict(cursors)
+
+
+async def test_a_database_of_the_schema_before_keeps_all_that_it_holds(tmp_path):
+    file = tmp_path / "isthmus.db"
+    cursor = Cursor(height=Height(7), hash=bytes(range(32)))
+    old = Changes(cursors=((Leg.OUT, cursor),), inserted=(message(1), message(2)))
+    engine = open_engine(file)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        write(connection, lane_id(connection, LANE), LANE, old)
+        remember(connection, lane_id(connection, LANE), Height(9), 1000)
+    engine.dispose()
+    with sqlite3.connect(file) as raw:
+        names = {name for (name,) in raw.execute("SELECT name FROM sqlite_master")}
+    raw.close()
+    assert "trust" in names
+    assert "halted_lanes" not in names
+    store = SqliteStore(file)
+    await store.open()
+    record = await store.load(LANE)
+    assert (dict(record.cursors), record.open, record.halt) == (
+        {Leg.OUT: cursor},
+        (message(1), message(2)),
+        None,
+    )
+    with pytest.raises(TimestampConflictError, match="1000"):
+        await store.remember_height(LANE, Height(9), 1001, asked_by="beta")
+    await store.save(LANE, Changes(halt=Halt(reason="look")))
+    assert (await store.load(LANE)).halt == Halt(reason="look")
+    await store.close()

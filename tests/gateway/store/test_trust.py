@@ -5,6 +5,7 @@ from dataclasses import replace
 from gateway.store.store import SqliteStore
 from gateway.store.trust import SqliteTrust
 from proofs.types import Assurance, BlockRef, ChainId, Height, TrustedState
+from relays.runtime.ports import ChainHalt
 
 ANCHOR = BlockRef(chain=ChainId("cosmos:test-1"), height=Height(5), hash=b"a" * 32)
 STATE = TrustedState(
@@ -51,3 +52,27 @@ async def test_another_anchor_starts_anew(tmp_path) -> None:
         replace(ANCHOR, chain=ChainId("cosmos:test-2")),
     ):
         assert await recalled(tmp_path / "isthmus.db", other) is None
+
+
+async def test_a_halted_chain_is_remembered_until_it_is_forgotten_with_its_trust(tmp_path) -> None:
+    other = ChainId("cosmos:test-2")
+    halts = [ChainHalt(reason="fork", contradicted=False), ChainHalt(reason="worse", contradicted=True)]
+    await remembered(tmp_path / "isthmus.db", STATE)
+    for halt in halts:
+        store = SqliteStore(tmp_path / "isthmus.db")
+        await store.open()
+        await SqliteTrust(store).remember_halt(ANCHOR.chain, halt)
+        await store.close()
+    await store.open()
+    trust = SqliteTrust(store)
+    assert await trust.recall_halt(ANCHOR.chain) == halts[1]
+    assert await trust.recall_halt(other) is None
+    await trust.forget(other)
+    assert await trust.recall_halt(ANCHOR.chain) == halts[1]
+    assert await trust.recall_trust(ANCHOR) == STATE
+    await trust.forget(ANCHOR.chain)
+    await store.close()
+    await store.open()
+    assert await trust.recall_halt(ANCHOR.chain) is None
+    assert await trust.recall_trust(ANCHOR) is None
+    await store.close()
