@@ -5,7 +5,7 @@ Which there are is the node's word; the health of a client is computed from prov
 Implements: ICS-2, ICS-3, ICS-4 queries of ibc-go; the status rules of 07-tendermint and `attestations`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.any_pb2 import Any
@@ -197,7 +197,7 @@ def _tendermint(
 def _connection(end: connection_pb2.IdentifiedConnection) -> ConnectionRow:
     return ConnectionRow(
         id=end.id,
-        state=_word(connection_pb2.State.Name(end.state)),
+        state=_word(connection_pb2.State.items(), end.state),
         client=end.client_id,
         counterparty=end.counterparty.connection_id,
         counterparty_client=end.counterparty.client_id,
@@ -209,8 +209,8 @@ def _channel(end: channel_pb2.IdentifiedChannel) -> ChannelRow:
     return ChannelRow(
         id=end.channel_id,
         port=end.port_id,
-        state=_word(channel_pb2.State.Name(end.state)),
-        order=_word(channel_pb2.Order.Name(end.ordering)),
+        state=_word(channel_pb2.State.items(), end.state),
+        order=_word(channel_pb2.Order.items(), end.ordering),
         version=end.version,
         connection=end.connection_hops[0] if end.connection_hops else "",
         counterparty=end.counterparty.channel_id,
@@ -218,6 +218,7 @@ def _channel(end: channel_pb2.IdentifiedChannel) -> ChannelRow:
     )
 
 
-def _word(name: str) -> str:
-    """Return `open` for `STATE_OPEN`."""
-    return name.partition("_")[2].partition("_")[0].lower()
+def _word(names: Sequence[tuple[str, int]], value: int) -> str:
+    """Return `open` for `STATE_OPEN`; the number of what only other versions of ibc-go know."""
+    name = next((name for name, number in names if number == value), "")
+    return name.partition("_")[2].partition("_")[0].lower() or str(value)
