@@ -51,6 +51,7 @@ def test_a_halted_chain_halts_lanes_that_were_added_after_a_restart() -> None:
         for name in GATEWAYS:
             await world.kill(name)
             world.gateways[name].store.halts.clear()
+            world.gateways[name].store.cursors.clear()
             world.start(name)
         await world.clock.sleep(10)
         assert all("contradiction" in reason for name in GATEWAYS for reason in halts(world, name))
