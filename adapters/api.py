@@ -203,6 +203,9 @@ class ClientView:
     """Timestamp of that block, unix seconds; 0 when the client does not say."""
     trusting_period_s: int = 0
     """The client is lost when no newer block comes within this time; 0: it does not expire."""
+    trust_level: tuple[int, int] | None = None
+    """Numerator and denominator, from 1/3 to 1: what part of a trusted set must have signed a header that it
+    skips to; None when it skips to none."""
     ordered: bool = False
     """The packets of this end are received in order, or not at all (IBC v1)."""
     closed: bool = False

@@ -91,6 +91,16 @@ def started_at(params: LightClientParams, block: BlockRef) -> LightClientParams:
     return replace(params, anchor_height=block.height, anchor_hash=block.hash)
 
 
+def asking(params: LightClientParams, trust_level: tuple[int, int]) -> LightClientParams:
+    """Return the parameters of somebody who asks for this trust level; the same where nothing is skipped to.
+
+    Raises `ValueError` for a level that is not from 1/3 to 1.
+    """
+    if not isinstance(params, tendermint.TendermintParams):
+        return params
+    return replace(params, trust_level=trust_level)
+
+
 def misbehaviour(
     trusted: TrustedState,
     first: UntrustedUpdate,

@@ -81,7 +81,7 @@ def view(end: End, state: HostedState, latest_time_ns: int) -> ClientView:
     """Return how the client stands.
 
     Raises `Refused` for a client that judges by other proof specs than ours, `MalformedReply` for attestors
-    that are no addresses.
+    that are no addresses, and for a trust level that no client can have.
     """
     latest = latest_of(state)
     if isinstance(state, tendermint_pb2.ClientState):
@@ -95,6 +95,7 @@ def view(end: End, state: HostedState, latest_time_ns: int) -> ClientView:
             frozen=bool(state.frozen_height.revision_height),
             latest_time_s=latest_time_ns // _NS,
             trusting_period_s=state.trusting_period.seconds,
+            trust_level=_trust_level(end.client, state),
             ordered=end.ordered,
         )
     try:
@@ -111,6 +112,15 @@ def view(end: End, state: HostedState, latest_time_ns: int) -> ClientView:
         latest_time_s=latest_time_ns // _NS,
         ordered=end.ordered,
     )
+
+
+def _trust_level(client: str, state: tendermint_pb2.ClientState) -> tuple[int, int]:
+    numerator, denominator = state.trust_level.numerator, state.trust_level.denominator
+    if not 0 < denominator <= 3 * numerator <= 3 * denominator:
+        raise MalformedReply(
+            f"client {client}: expected a trust level of 1/3 to 1, got {numerator}/{denominator}"
+        )
+    return numerator, denominator
 
 
 def _check_specs(client: str, state: tendermint_pb2.ClientState) -> None:

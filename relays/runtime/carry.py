@@ -117,16 +117,17 @@ class Carrier:
     async def _updates(self, host: Host, at: BlockRef, now_s: float) -> tuple[UntrustedUpdate, ...]:
         """Return what leads the hosted client to block `at`; nothing when it knows that block."""
         known = self._heights.setdefault((host.acting.chain.chain_id, host.client), [])
-        if at.height not in known:
-            view = await read_client(host, now_s)
-            check_alive(view, host.client, now_s)
-            _note(known, view.latest_height)
+        if at.height in known:
+            return ()
+        view = await read_client(host, now_s)
+        check_alive(view, host.client, now_s)
+        _note(known, view.latest_height)
         below = [height for height in known if height <= at.height]
         if not below:
             raise ClientAhead(f"client {host.client}: expected a block up to {at.height}, got {known}")
         if below[-1] == at.height:
             return ()
-        return await updates_between(host, below[-1], at, now_s)
+        return await updates_between(host, below[-1], at, now_s, view.trust_level)
 
 
 def _note(known: list[Height], height: Height) -> None:
@@ -138,16 +139,17 @@ def _note(known: list[Height], height: Height) -> None:
 
 
 async def updates_between(
-    host: Host, first: Height, at: BlockRef, now_s: float
+    host: Host, first: Height, at: BlockRef, now_s: float, trust_level: tuple[int, int] | None
 ) -> tuple[UntrustedUpdate, ...]:
     """Return the updates that bring a client from block `first`, which it trusts, to block `at`.
 
-    That the client is lost follows from its own state alone, never from the blocks that an endpoint shows.
+    `trust_level` is that of the client. That the client is lost follows from its own state alone, never from
+    the blocks that an endpoint shows.
     Raises `MalformedReply` when these blocks do not lead there, and what the adapter raises.
     """
     proving = host.proving
     begin = proving.trust.trusted(first) or await proving.chain.block(first)
-    path = await proving.trust.path(proving.chain, proving.spec, begin, at, now_s)
+    path = await proving.trust.path(proving.chain, proving.spec, begin, at, now_s, trust_level=trust_level)
     if not isinstance(path, Accepted):
         raise MalformedReply(f"client {host.client}: no way from block {first} to {at.height}: {path}")
     return path.value.updates

@@ -163,7 +163,9 @@ class ClientKeeper:
         if age < _REFRESH_AT:
             return
         target = self._host.proving.head()
-        updates = await updates_between(self._host, view.latest_height, target, self._clock.now_s())
+        updates = await updates_between(
+            self._host, view.latest_height, target, self._clock.now_s(), view.trust_level
+        )
         await self._submit(Carried(updates=updates, proofs=None), f"refresh to {target.height}")
 
     async def _is_under_way(self) -> bool:
@@ -289,7 +291,8 @@ class ClientKeeper:
             await self._host.proving.contradict(fork)
         try:
             now_s = self._clock.now_s()
-            updates = await updates_between(self._host, seen.trusted_height, own, now_s)
+            level = self._view.trust_level if self._view else None
+            updates = await updates_between(self._host, seen.trusted_height, own, now_s, level)
             evidence = Carried(updates=updates, proofs=None, conflict=seen.untrusted_update)
             await self._submit(evidence, f"misbehaviour at {given.height}")
         except AdapterError as error:

@@ -8,10 +8,10 @@ Implements: the skipping verification loop of the CometBFT light client specific
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.api import LightClientSpec, SourceChain
-from proofs.registry import LIGHT_CLIENTS, advance, assume
+from proofs.registry import LIGHT_CLIENTS, advance, asking, assume
 from proofs.types import BlockRef, ChainId, Height, TrustedState, UntrustedUpdate
 from proofs.verdict import Accepted, NotEnoughTrust, Reason, Rejected, Verdict
 
@@ -108,21 +108,29 @@ class TrustBook:
             return await self._reach(chain, spec, at, now_s)
 
     async def path(
-        self, chain: SourceChain, spec: LightClientSpec, first: BlockRef, at: BlockRef, now_s: float
+        self,
+        chain: SourceChain,
+        spec: LightClientSpec,
+        first: BlockRef,
+        at: BlockRef,
+        now_s: float,
+        *,
+        trust_level: tuple[int, int] | None = None,
     ) -> Verdict[Path]:
         """Return how to convince somebody who trusts block `first` of block `at`, which we trust.
 
-        The steps are those that the light client accepts one from the other, starting at `first` alone.
-        Whether we trust `first` does not matter: he does. And as nothing shows that the endpoint named the
-        block that he trusts, nothing that follows from it is believed here, nor held against the chain.
-        Raises what `SourceChain.update` and `block` raise.
+        The steps are those that the light client accepts one from the other, starting at `first` alone, with
+        his `trust_level`; None: ours. Whether we trust `first` does not matter: he does. And as nothing shows
+        that the endpoint named the block that he trusts, nothing that follows from it is believed here, nor
+        held against the chain. Raises what `SourceChain.update` and `block` raise.
         """
+        his = spec if trust_level is None else replace(spec, params=asking(spec.params, trust_level))
         async with self._reading:
             begin = await self._fetch(chain, first)
-            start = assume(begin, spec.params, now_s)
+            start = assume(begin, his.params, now_s)
             if not isinstance(start, Accepted):
                 return start
-            return await self._climb(chain, spec, start.value, begin, at, now_s)
+            return await self._climb(chain, his, start.value, begin, at, now_s)
 
     async def _reach(
         self, chain: SourceChain, spec: LightClientSpec, at: BlockRef, now_s: float

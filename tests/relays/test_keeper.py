@@ -32,6 +32,20 @@ async def test_a_client_gets_a_header_when_half_of_its_period_has_passed() -> No
     assert len(yard.hosting.delivered) == 1
 
 
+async def test_a_client_that_asks_for_more_trust_than_we_do_is_led_in_steps_that_it_takes() -> None:
+    yard = Yard()
+    yard.hosting.trust_level = (2, 3)
+    asked, path = [], yard.proving.trust.path
+
+    async def spied(*arguments: object, **options: object) -> object:
+        asked.append(options)
+        return await path(*arguments, **options)
+
+    yard.proving.trust.path = spied
+    await yard.look(at=10 + PERIOD_S // INTERVAL_S // 2 + 1)
+    assert asked == [{"trust_level": (2, 3)}]
+
+
 async def test_a_client_with_less_than_a_third_of_its_time_left_is_called_expiring() -> None:
     yard = Yard()
     yard.hosting.submit = None

@@ -84,6 +84,20 @@ async def test_the_path_for_somebody_else_has_every_step_that_he_needs_and_no_ot
     assert isinstance(await TrustBook().path(chain, spec, blocks[3].ref, blocks[9].ref, NOW_S), Accepted)
 
 
+async def test_a_path_asks_at_each_step_for_as_much_trust_as_the_one_who_is_led_asks_for() -> None:
+    """Clients of other relayers often ask for two thirds, where we ask for one."""
+    blocks = rotating()
+    for level, heights in (
+        (None, [3, 25]),
+        ((1, 3), [3, 25]),
+        ((2, 3), [3, 14, 25]),
+    ):
+        book, spec = TrustBook(), spec_of(blocks[1])
+        found = await book.path(Served(blocks), spec, blocks[3].ref, blocks[25].ref, NOW_S, trust_level=level)
+        assert isinstance(found, Accepted)
+        assert [update.target.height for update in found.value.updates] == heights
+
+
 async def test_a_path_to_a_block_that_is_trusted_already_is_empty_but_for_the_start() -> None:
     chain, book, spec = Served(STEADY), TrustBook(), spec_of(STEADY[1])
     found = await book.path(chain, spec, STEADY[5].ref, STEADY[5].ref, NOW_S)

@@ -69,6 +69,7 @@ class Hosting(ClientWatcher):
     trusted: int = 10
     frozen: bool = False
     closed: bool = False
+    trust_level: tuple[int, int] | None = None
     blocks: dict[int, Made] = field(default_factory=lambda: dict(HOST_BLOCKS))
     given: list[SeenClientUpdate] = field(default_factory=list)
     delivered: list[Delivery] = field(default_factory=list)
@@ -97,6 +98,7 @@ class Hosting(ClientWatcher):
             latest_time_s=BLOCKS[self.trusted].time_s,
             trusting_period_s=PERIOD_S,
             closed=self.closed,
+            trust_level=self.trust_level,
         )
 
     async def client_updates(self, client: ClientId, first: Height, last: BlockRef) -> list[SeenClientUpdate]:

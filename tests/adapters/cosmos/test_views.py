@@ -7,7 +7,7 @@ from adapters.cosmos.channels import End
 from adapters.cosmos.ibc.specs import ClientTerms, client_state, proof_spec
 from adapters.cosmos.views import HostedState, view
 from adapters.cosmos.views import client_state as hosted_state
-from adapters.errors import Refused
+from adapters.errors import MalformedReply, Refused
 from proofs.merkle.ics23_spec import IAVL, SMT, TENDERMINT
 from proofs.pb.cosmos.ics23.v1 import proofs_pb2
 from proofs.pb.ibc.core.client.v1 import client_pb2
@@ -45,6 +45,17 @@ def test_a_client_with_our_specs_is_seen_whether_or_not_it_writes_the_depth_that
     deep = proof_spec(IAVL)
     deep.max_depth = IAVL.max_depth
     assert view(END, hosted(deep, proof_spec(TENDERMINT)), 0) == plain
+
+
+def test_a_client_says_for_how_much_trust_it_asks_and_nonsense_is_malformed() -> None:
+    state = hosted(proof_spec(IAVL), proof_spec(TENDERMINT))
+    for level in ((1, 3), (2, 3), (1, 1)):
+        state.trust_level.numerator, state.trust_level.denominator = level
+        assert view(END, state, 0).trust_level == level
+    for level in ((0, 0), (1, 4), (4, 3), (1, 0), (2**64 - 1, 1)):
+        state.trust_level.numerator, state.trust_level.denominator = level
+        with pytest.raises(MalformedReply, match="trust level"):
+            view(END, state, 0)
 
 
 @pytest.mark.parametrize(
