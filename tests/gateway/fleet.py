@@ -18,6 +18,7 @@ from gateway.keys.keystore import Keystore
 from gateway.wiring import Gateway, build
 from proofs.types import ChainId, ClientId, Lane
 from relays.runtime.clock import SystemClock
+from relays.runtime.status import ChainMode
 
 A, B = ChainId("memory:a"), ChainId("memory:b")
 LANE = Lane(source=A, source_client=ClientId("on-a"), destination=B, destination_client=ClientId("on-b"))
@@ -121,8 +122,13 @@ class Fleet:
         for name in names:
             if name in self.gateways:
                 await self.gateways[name].stop()
-            self.gateways[name] = self.make(name)
-            await self.gateways[name].start()
+            self.gateways[name] = gateway = self.make(name)
+            await gateway.start()
+
+            async def has_tried(gateway=gateway):
+                return all(one.mode is not ChainMode.CONNECTING for one in gateway.supervisor.chains())
+
+            await until(has_tried, f"{name} has looked for its chains")
 
     async def stop(self, *names):
         for name in names:
