@@ -11,10 +11,11 @@ from adapters.api import Funds
 from adapters.cosmos.config import EndpointConfig
 from adapters.cosmos.grpc import GrpcClient
 from adapters.cosmos.pb.cosmos.bank.v1beta1 import query_pb2
-from adapters.errors import AdapterError, MalformedReply, Refused
+from adapters.errors import AdapterError, MalformedReply, Refused, Underfunded
 
 _BALANCE = "/cosmos.bank.v1beta1.Query/Balance"
 _MAX_MESSAGE_BYTES = 1 << 20
+_MAX_DIGITS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,12 @@ class Purse:
 
     async def _held(self, client: GrpcClient, account: str) -> Funds:
         request = query_pb2.QueryBalanceRequest(address=account, denom=self.denom)
-        answer = await client.ask(_BALANCE, request, query_pb2.QueryBalanceResponse)
+        try:
+            answer = await client.ask(_BALANCE, request, query_pb2.QueryBalanceResponse)
+        except Refused as refused:
+            told = f"{account} is no account of this chain (bech32_prefix, gas_price): {refused}"
+            raise Underfunded(told) from refused
         amount = answer.balance.amount or "0"
-        if not amount.isascii() or not amount.isdigit():
+        if not amount.isascii() or not amount.isdigit() or len(amount) > _MAX_DIGITS:
             raise MalformedReply(f"endpoint {client.name}: balance: expected digits, got {amount[:80]!r}")
         return Funds(account=account, amount=int(amount), unit=self.denom)

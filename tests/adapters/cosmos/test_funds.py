@@ -5,7 +5,7 @@ import pytest
 from adapters.api import Resources
 from adapters.cosmos import ADAPTER
 from adapters.cosmos.config import CosmosConfig, EndpointConfig
-from adapters.errors import Refused, TransportError
+from adapters.errors import Refused, TransportError, Underfunded
 from adapters.testkit.attesting import Key
 from proofs.types import ChainId
 from relays.runtime.clock import SystemClock
@@ -20,13 +20,18 @@ def account(key: Key) -> str:
     return ADAPTER.account(CosmosConfig(endpoints=()), key.public_key)
 
 
-def chain_over(*grpc_urls: str):
+def chain_over(*grpc_urls: str, prefix: str = "cosmos"):
     endpoints = tuple(
         EndpointConfig(name=f"node {at}", rpc_url="http://127.0.0.1:1", grpc_url=url)
         for at, url in enumerate(grpc_urls)
     )
     config = CosmosConfig(
-        endpoints=endpoints, trust_height=1, trust_hash="11" * 32, trusting_period_s=1, gas_price="0stake"
+        endpoints=endpoints,
+        trust_height=1,
+        trust_hash="11" * 32,
+        trusting_period_s=1,
+        gas_price="0stake",
+        bech32_prefix=prefix,
     )
     return ADAPTER.build(
         ChainId("cosmos:chain-a"), config, Resources(clock=SystemClock(), signers=(RICH, POOR))
@@ -36,6 +41,8 @@ def chain_over(*grpc_urls: str):
 async def test_each_signers_coins_are_told_by_the_first_node_that_answers() -> None:
     with start_simd(balances={account(RICH): 700}) as chain:
         held = await chain_over("127.0.0.1:1", chain.node.grpc_target).funds()
+        with pytest.raises(Underfunded, match="bech32_prefix"):
+            await chain_over(chain.node.grpc_target, prefix="osmo").funds()
     assert [(one.account, one.amount, one.unit) for one in held] == [
         (account(RICH), 700, "stake"),
         (account(POOR), 0, "stake"),
