@@ -228,7 +228,11 @@ class Chain(ABC):
 
     @abstractmethod
     async def status(self) -> ChainStatus:
-        """Return head and finalized block. The finalized height never goes back within one connection."""
+        """Return head and finalized block.
+
+        The finalized height never goes back within one connection, but on chains whose light client starts at
+        an anchor: there it is an endpoint's word until that client has judged it.
+        """
 
     @abstractmethod
     async def block(self, height: Height) -> BlockRef:
