@@ -36,7 +36,7 @@ from tests.benchmarks.lab import WORLD, cpu_s, first_line, process, until
 M = TypeVar("M", bound=Message)
 
 A, B = "chain-a", "chain-b"
-MAX_NODE_BYTES = 6 << 30
+MAX_NODE_BYTES = 4 << 30
 """rly made a node take all of 24 GiB while it searched for 5,000 pending packets."""
 BLOCK_S = 0.2
 """How long a validator waits after each block; making the next takes some 10 ms more."""

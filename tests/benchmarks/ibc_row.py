@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.benchmarks.devchain import BenchmarkError
 from tests.benchmarks.e1_drain import by_part
 from tests.benchmarks.framework import ROOT, Detail, Row, WrongAnswerError, expect
-from tests.benchmarks.ibc_chains import A, B
+from tests.benchmarks.ibc_chains import MAX_NODE_BYTES, A, B
 from tests.benchmarks.ibc_floor import floor_s
 from tests.benchmarks.ibc_latency import Latency, latency
 from tests.benchmarks.ibc_ours import Isthmus
@@ -54,7 +54,7 @@ def measure() -> Row:
             continue
         try:
             others.append(measured(peer, quick))
-        except (BenchmarkError, WrongAnswerError, TimeoutError) as error:
+        except (BenchmarkError, WrongAnswerError, OSError) as error:
             missing.append(f"{peer.name} ({error})")
     if not others:
         raise BenchmarkError(f"expected a peer, missing are {missing}; start benchmarks with `make bench`")
@@ -170,7 +170,7 @@ _CLEARING: Mapping[str, Callable[[Cleared], str]] = {
     "all acknowledged, s": _finished,
     "packets a second": lambda run: f"{run.per_second:.1f}",
     "transactions on chain-b + chain-a": lambda run: (
-        f"{run.spent.transactions[B]} + {run.spent.transactions[A]}"
+        f"{run.spent.transactions.get(B, '-')} + {run.spent.transactions.get(A, '-')}"
     ),
     "requests a packet": lambda run: f"{run.spent.requests_per_packet:.3f}",
     "calls a packet, each of a batch counted": lambda run: f"{run.spent.calls_per_packet:.2f}",
@@ -220,6 +220,8 @@ def _notes(missing: Sequence[str], alone_s: float) -> list[str]:
         "A request is an HTTP request, a WebSocket message or a gRPC call, at either node; the goal is about "
         "these. Every packet and every acknowledgement needs a proof of its own, so that calls, each of a "
         "batch counted, cannot be fewer than two.",
+        f"A run is stopped when a node holds {MAX_NODE_BYTES >> 30} GiB of memory; what the chains' state told "
+        "last counts then.",
         f"The floor: receipts and acknowledgements for {most} packets, built and signed beforehand, handed "
         f"over at once, took the chains {alone_s:.1f} s. Latency is from the news of the sending block to "
         "the news of the receiving one; what the chains impose is the next header of chain-a, then a block "

@@ -17,6 +17,8 @@ from tests.benchmarks.lab import cpu_s, until
 POLL_S = 0.05
 _TAIL = 3000
 _LAST_S = 5
+_LOOK_S = 2
+"""Between counts, each of which makes the node read all open packets."""
 _RECOVERY_S = 180
 """How long a node may still work for a relayer that is gone."""
 
@@ -92,8 +94,28 @@ def spending(world: IbcWorld, relayer: int, packets: int) -> Iterator[Spent]:
     spent.counts = {name: after.since(counts[name]) for name, after in world.counts().items()}
 
 
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """What the chains' state told while a relayer ran."""
+
+    received: int = 0
+    acknowledged: int = 0
+    received_at_s: float | None = None
+    """When all were there first."""
+    stopped: str = ""
+    """Why there was no waiting for the rest."""
+
+    def look(self, world: IbcWorld, channel: str, packets: int) -> None:
+        """Count both."""
+        self.received = world.chains[B].received(channel)
+        self.acknowledged = packets - world.chains[A].unacknowledged(channel)
+
+
 def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
-    """Let a relayer clear this many packets from chain-a to chain-b."""
+    """Let a relayer clear this many packets from chain-a to chain-b.
+
+    Where it is stopped for the memory of its nodes, what they told last counts: they answer nobody any more.
+    """
     with prepared(contender) as (world, folder, channel):
         world.leave_pending(channel, packets)
         first = world.heights()
@@ -102,18 +124,21 @@ def clear(contender: Contender, packets: int, limit_s: float) -> Cleared:
             running(contender.clearing(folder, packets), folder) as relayer,
             spending(world, relayer.pid, packets) as spent,
         ):
-            received_s, stopped = _wait(world, channel, packets, relayer.pid, begin_s + limit_s)
+            progress = _wait(world, channel, packets, relayer.pid, begin_s + limit_s)
             seconds = time.monotonic() - begin_s
-        until("answers of nodes that were busy", lambda: _answers(world), _RECOVERY_S)
-        spent.transactions = world.transactions(first)
+        if not progress.stopped:
+            until("answers of nodes that were busy", lambda: _answers(world), _RECOVERY_S)
+            spent.transactions = world.transactions(first)
+            progress.look(world, channel, packets)
+        received_at_s = progress.received_at_s
         return Cleared(
             packets=packets,
             seconds=seconds,
-            received_s=None if received_s is None else received_s - begin_s,
-            received=world.chains[B].received(channel),
-            acknowledged=packets - world.chains[A].unacknowledged(channel),
+            received_s=None if received_at_s is None else received_at_s - begin_s,
+            received=progress.received,
+            acknowledged=progress.acknowledged,
             spent=spent,
-            stopped=stopped,
+            stopped=progress.stopped,
             said=(folder / "relayer.log").read_text(errors="replace")[-_TAIL:],
         )
 
@@ -132,25 +157,26 @@ def _answers(world: IbcWorld) -> bool:
         return False
 
 
-def _wait(
-    world: IbcWorld, channel: str, packets: int, relayer: int, limit_s: float
-) -> tuple[float | None, str]:
-    """Return when all were received, and why there was no waiting for the rest, if there was none.
+def _wait(world: IbcWorld, channel: str, packets: int, relayer: int, limit_s: float) -> _Progress:
+    """Return what was seen until all were acknowledged, the time was over or a node held too much memory.
 
-    It is over when all were acknowledged, the time has passed or a node holds too much memory; and when the
-    relayer has left: what it sent last has a few seconds to be executed.
+    It is over early when the relayer has left: what it sent last has a few seconds to be executed.
     """
-    received_s = None
+    progress, look_at_s = _Progress(), 0.0
     while time.monotonic() < limit_s:
         if stopped := world.overfull():
-            return received_s, stopped
+            progress.stopped = stopped
+            return progress
         with suppress(TimeoutError):  # a relayer can keep a node so busy that it answers nobody
             pending = world.chains[A].unacknowledged(channel, exactly=False)
-            if received_s is None and world.chains[B].received(channel) == packets:
-                received_s = time.monotonic()
-            if received_s is not None and not pending:
+            if progress.received_at_s is None and world.chains[B].received(channel) == packets:
+                progress.received_at_s = time.monotonic()
+            if progress.received_at_s is not None and not pending:
                 break
+            if time.monotonic() >= look_at_s:
+                progress.look(world, channel, packets)
+                look_at_s = time.monotonic() + _LOOK_S
         if has_left(relayer):
             limit_s = min(limit_s, time.monotonic() + _LAST_S)
         time.sleep(POLL_S)
-    return received_s, ""
+    return progress
