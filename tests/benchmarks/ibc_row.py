@@ -220,8 +220,8 @@ def _notes(missing: Sequence[str], alone_s: float) -> list[str]:
         "A request is an HTTP request, a WebSocket message or a gRPC call, at either node; the goal is about "
         "these. Every packet and every acknowledgement needs a proof of its own, so that calls, each of a "
         "batch counted, cannot be fewer than two.",
-        f"A run is stopped when a node holds {MAX_NODE_BYTES >> 30} GiB of memory; what the chains' state told "
-        "last counts then.",
+        f"A run is stopped when a node holds {MAX_NODE_BYTES >> 30} GiB of memory; what the chains' state "
+        "told last counts then.",
         f"The floor: receipts and acknowledgements for {most} packets, built and signed beforehand, handed "
         f"over at once, took the chains {alone_s:.1f} s. Latency is from the news of the sending block to "
         "the news of the receiving one; what the chains impose is the next header of chain-a, then a block "
