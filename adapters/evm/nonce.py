@@ -24,6 +24,8 @@ class Waiting:
     sent_at_s: float
     """When the newest version was broadcast, by the monotonic clock."""
     included: bool = False
+    used_since_s: float | None = None
+    """When a final block was first seen to use the nonce while no version had a receipt."""
 
     @property
     def newest(self) -> SignedTransaction:

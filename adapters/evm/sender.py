@@ -21,6 +21,8 @@ from adapters.evm.transactions import Intent, sign
 from adapters.evm.wire import ReceiptJson
 
 _TRANSFER_GAS = 21_000
+_RECEIPT_LAG_S = 2.0
+"""Nodes count a block's transactions before they have its receipts."""
 _SEND_ATTEMPTS = 4
 _SEND_CHUNK = 50
 
@@ -209,12 +211,20 @@ class Sender:
             if receipt is None and counts.final > waiting.nonce:
                 receipt = await self._receipt_again(waiting)
             waiting.included = receipt is not None
-            taken = receipt is None and counts.final > waiting.nonce
+            taken = receipt is None and counts.final > waiting.nonce and self._is_taken(waiting)
             lost = f"nonce {waiting.nonce} was used by another transaction" if taken else ""
             fates.append(Fate(receipt=receipt, lost=lost, intent=waiting.intent))
         for waiting in self._ledger.used_below(counts.final):
-            self._ledger.release(waiting)
+            if waiting.included or waiting.used_since_s is None or self._is_taken(waiting):
+                self._ledger.release(waiting)
         return fates, counts
+
+    def _is_taken(self, waiting: Waiting) -> bool:
+        """Return whether another transaction used the nonce: a receipt may come a moment after the count."""
+        now_s = self.clock.monotonic_s()
+        if waiting.used_since_s is None:
+            waiting.used_since_s = now_s
+        return now_s - waiting.used_since_s >= _RECEIPT_LAG_S
 
     async def _receipt_again(self, waiting: Waiting) -> ReceiptJson | None:
         """Look for a receipt after the counts: within one request, a block may have come between the two."""
