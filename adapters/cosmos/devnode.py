@@ -141,17 +141,22 @@ class DevNode:
 
     def height(self) -> int:
         """Return the height of the node's newest block. Raises `DevNodeError` without an answer."""
-        height = self._status()
+        height = self._stored()
         if height is None:
             raise DevNodeError(f"expected the status of {self.rpc_url}, there is no answer; {self._tail()}")
         return height
 
     def until_height(self, height: int) -> int:
-        """Return the node's height once it is at least this. Raises `DevNodeError` when it takes too long."""
+        """Return the height of the node's newest committed block once it is at least this.
+
+        A node stores a block, and says its height, before its application has committed it: until then the
+        application answers from the block before, and before the first one not at all. Raises `DevNodeError`
+        when it takes too long.
+        """
         deadline_s = time.monotonic() + self._timeout_s
         seen: int | None = None
         while (process := self._process) is not None and process.poll() is None:
-            seen = self._status()
+            seen = self._committed()
             if seen is not None and seen >= height and all(map(_listens, self._served)):
                 return seen
             if time.monotonic() > deadline_s:
@@ -166,7 +171,7 @@ class DevNode:
         process = self._process
         if process is None:
             return
-        self._height = self._status() or self._height
+        self._height = self._stored() or self._height
         self._process = None
         process.kill() if at_once else process.terminate()
         try:
@@ -175,12 +180,18 @@ class DevNode:
             process.kill()
             process.wait()
 
-    def _status(self) -> int | None:
+    def _stored(self) -> int | None:
+        return self._number("/status", "sync_info", "latest_block_height")
+
+    def _committed(self) -> int | None:
+        return self._number("/abci_info", "response", "last_block_height")
+
+    def _number(self, route: str, part: str, name: str) -> int | None:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports.rpc, timeout=2)
         try:
-            connection.request("GET", "/status")
+            connection.request("GET", route)
             answer = json.loads(connection.getresponse().read(_MAX_STATUS_BYTES))
-            return int(answer["result"]["sync_info"]["latest_block_height"])
+            return int(answer["result"][part][name])
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return None
         finally:
