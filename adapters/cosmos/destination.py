@@ -34,13 +34,20 @@ from adapters.cosmos.pb.ibc.core.channel.v1 import query_pb2 as channel_query
 from adapters.cosmos.pb.ibc.core.channel.v2 import query_pb2 as packet_query
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.sender import Fate, Sender
-from adapters.cosmos.state import State
+from adapters.cosmos.state import State, proven
 from adapters.cosmos.views import Position, client_state, consensus_key, consensus_time_ns, latest_of, view
 from adapters.cosmos.wire import StateQuery
 from adapters.errors import Refused
 from proofs.codec import channel_key
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Sent
+
+_Sequences = (
+    channel_query.QueryUnreceivedPacketsResponse
+    | channel_query.QueryUnreceivedAcksResponse
+    | packet_query.QueryUnreceivedPacketsResponse
+    | packet_query.QueryUnreceivedAcksResponse
+)
 
 _NS = 10**9
 _RECEIVED_V1 = "/ibc.core.channel.v1.Query/UnreceivedPackets"
@@ -81,6 +88,8 @@ class Destination:
             guess = self._latest.get(end.client, _NOWHERE)
             keys = [state_key(end.client), consensus_key(end.client, guess)]
             keys += [channel_key(end.port, end.name)] if end.port else []
+            for key in keys:
+                endpoint.ahead.want(proven(key))
             encoded, consensus, *channel = await self.state.values(endpoint, keys, at)
             state = client_state(encoded, end.client)
             if latest_of(state) != guess:
@@ -145,7 +154,10 @@ class Destination:
         """Look for the client next where these updates take it."""
         known = self._latest.get(client)
         if known is not None and isinstance(evidence, Carried) and evidence.updates:
-            self._latest[client] = replace(known, height=evidence.updates[-1].target.height)
+            latest = replace(known, height=evidence.updates[-1].target.height)
+            self._latest[client] = latest
+            for endpoint in self.endpoints.clients:
+                endpoint.ahead.want(proven(consensus_key(client, latest)))
 
     def _is_open(self, submission: SubmissionId) -> bool:
         ticket = _ticket(submission)
@@ -188,39 +200,47 @@ class Destination:
         self, endpoint: CometClient, name: ClientId, sequences: Sequence[int], at: BlockRef
     ) -> frozenset[int]:
         """Return those of these packets that did not arrive at this end."""
-        found: set[int] = set()
-        for part in _parts(sequences):
-            if is_channel(name):
-                end = await self.ends.find(endpoint, name, at)
-                of_channel = channel_query.QueryUnreceivedPacketsRequest(
-                    port_id=end.port, channel_id=name, packet_commitment_sequences=part
-                )
-                kind = channel_query.QueryUnreceivedPacketsResponse
-                found |= set((await self.state.ask(endpoint, _RECEIVED_V1, of_channel, kind, at)).sequences)
-            else:
-                of_client = packet_query.QueryUnreceivedPacketsRequest(client_id=name, sequences=part)
-                answer = packet_query.QueryUnreceivedPacketsResponse
-                found |= set((await self.state.ask(endpoint, _RECEIVED_V2, of_client, answer, at)).sequences)
-        return frozenset(found)
+        if not sequences:
+            return frozenset()
+        if not is_channel(name):
+            of_client = [
+                packet_query.QueryUnreceivedPacketsRequest(client_id=name, sequences=part)
+                for part in _parts(sequences)
+            ]
+            answer = packet_query.QueryUnreceivedPacketsResponse
+            return _told(await self.state.ask_all(endpoint, _RECEIVED_V2, of_client, answer, at))
+        end = await self.ends.find(endpoint, name, at)
+        of_channel = [
+            channel_query.QueryUnreceivedPacketsRequest(
+                port_id=end.port, channel_id=name, packet_commitment_sequences=part
+            )
+            for part in _parts(sequences)
+        ]
+        kind = channel_query.QueryUnreceivedPacketsResponse
+        return _told(await self.state.ask_all(endpoint, _RECEIVED_V1, of_channel, kind, at))
 
     async def _standing(
         self, endpoint: CometClient, name: ClientId, sequences: Sequence[int], at: BlockRef
     ) -> frozenset[int]:
         """Return those of these packets whose commitment stands at this end."""
-        found: set[int] = set()
-        for part in _parts(sequences):
-            if is_channel(name):
-                end = await self.ends.find(endpoint, name, at)
-                of_channel = channel_query.QueryUnreceivedAcksRequest(
-                    port_id=end.port, channel_id=name, packet_ack_sequences=part
-                )
-                kind = channel_query.QueryUnreceivedAcksResponse
-                found |= set((await self.state.ask(endpoint, _SETTLED_V1, of_channel, kind, at)).sequences)
-            else:
-                of_client = packet_query.QueryUnreceivedAcksRequest(client_id=name, packet_ack_sequences=part)
-                answer = packet_query.QueryUnreceivedAcksResponse
-                found |= set((await self.state.ask(endpoint, _SETTLED_V2, of_client, answer, at)).sequences)
-        return frozenset(found)
+        if not sequences:
+            return frozenset()
+        if not is_channel(name):
+            of_client = [
+                packet_query.QueryUnreceivedAcksRequest(client_id=name, packet_ack_sequences=part)
+                for part in _parts(sequences)
+            ]
+            answer = packet_query.QueryUnreceivedAcksResponse
+            return _told(await self.state.ask_all(endpoint, _SETTLED_V2, of_client, answer, at))
+        end = await self.ends.find(endpoint, name, at)
+        of_channel = [
+            channel_query.QueryUnreceivedAcksRequest(
+                port_id=end.port, channel_id=name, packet_ack_sequences=part
+            )
+            for part in _parts(sequences)
+        ]
+        kind = channel_query.QueryUnreceivedAcksResponse
+        return _told(await self.state.ask_all(endpoint, _SETTLED_V1, of_channel, kind, at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +271,10 @@ def _end(submission: SubmissionId, fate: Fate | None) -> _Executed | Pending | L
         return Lost(detail=f"out of gas: {result.gas_used} of {result.gas_wanted}")
     detail = f"{result.codespace} {result.code}: {result.log[:1000]}" if result.code else ""
     return _Executed(height=fate.transaction.height + 1, detail=detail, fee=fate.fee)
+
+
+def _told(answers: Sequence[_Sequences]) -> frozenset[int]:
+    return frozenset([sequence for answer in answers for sequence in answer.sequences])
 
 
 def _parts(sequences: Sequence[int]) -> Iterator[Sequence[int]]:

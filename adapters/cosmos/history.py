@@ -13,12 +13,10 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-import msgspec
-
 from adapters.cosmos.events import NO_TRANSACTION, Happened, happened
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.state import proven
-from adapters.cosmos.wire import QueryResponseJson, read
+from adapters.cosmos.wire import BlockBodyJson, QueryResponseJson, read
 from adapters.errors import MalformedReply, Pruned
 from proofs.merkle import ics23
 from proofs.verdict import Refusal
@@ -38,18 +36,6 @@ _AT_ONCE = 20
 _REMEMBERED = 64
 _LEAST_STATE = 2
 _ANY_KEY = b"nextClientSequence"
-
-
-class _Data(msgspec.Struct, frozen=True):
-    txs: list[bytes] | None
-
-
-class _BlockBody(msgspec.Struct, frozen=True):
-    data: _Data
-
-
-class _BlockResult(msgspec.Struct, frozen=True):
-    block: _BlockBody
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +65,15 @@ class History:
                 found += await self._read(endpoint, heights[start : start + _AT_ONCE])
         return [each for each in found if each[1]]
 
+    def newest(self, endpoint: CometClient, height: int) -> tuple[Happened, ...]:
+        """Return the events of a block whose results came with a head; none when they did not."""
+        results = endpoint.ahead.results(height)
+        if results is None:
+            return ()
+        if (endpoint.name, height) not in self._known:
+            self._enter(endpoint, height, happened(results))
+        return self._known[endpoint.name, height]
+
     async def _read(
         self, endpoint: CometClient, heights: Sequence[int]
     ) -> list[tuple[int, tuple[Happened, ...]]]:
@@ -87,10 +82,13 @@ class History:
         for height, results in zip(missing, await endpoint.results(missing), strict=True):
             events = happened(results)
             known[height] = events
-            self._known[endpoint.name, height] = events
+            self._enter(endpoint, height, events)
+        return [(height, events) for height, events in known.items() if events is not None]
+
+    def _enter(self, endpoint: CometClient, height: int, events: tuple[Happened, ...]) -> None:
+        self._known[endpoint.name, height] = events
         while len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
-        return [(height, events) for height, events in known.items() if events is not None]
 
 
 async def narrowed(span: Span, probe: Probe) -> list[Span]:
@@ -144,17 +142,24 @@ async def transactions(
 ) -> dict[tuple[int, int], bytes]:
     """Return {(height, place): transaction} for these places of these blocks. Raises `MalformedReply`."""
     wanted = {height: set(found) - {NO_TRANSACTION} for height, found in places.items()}
-    heights = [height for height, found in wanted.items() if found]
-    replies = await endpoint.batch([("block", {"height": str(height)}) for height in heights])
     found: dict[tuple[int, int], bytes] = {}
-    for height, reply in zip(heights, replies, strict=True):
-        body = read(reply, _BlockResult, f"endpoint {endpoint.name}: block").block.data.txs or []
+    for height, whole in (await _bodies(endpoint, [each for each in wanted if wanted[each]])).items():
+        body = whole.block.data.txs or []
         for place in wanted[height]:
             if place >= len(body):
                 told = f"expected more than {place} transactions in {height}, got {len(body)}"
                 raise MalformedReply(f"endpoint {endpoint.name}: {told}")
             found[height, place] = body[place]
     return found
+
+
+async def _bodies(endpoint: CometClient, heights: Sequence[int]) -> dict[int, BlockBodyJson]:
+    here = {height: endpoint.ahead.body(height) for height in heights}
+    missing = [height for height, body in here.items() if body is None]
+    replies = await endpoint.batch([("block", {"height": str(height)}) for height in missing])
+    what = f"endpoint {endpoint.name}: block"
+    asked = {height: read(reply, BlockBodyJson, what) for height, reply in zip(missing, replies, strict=True)}
+    return {height: body for height, body in here.items() if body is not None} | asked
 
 
 async def names(endpoint: CometClient, places: Mapping[int, Collection[int]]) -> dict[tuple[int, int], str]:
@@ -176,9 +181,7 @@ def transaction_name(raw: bytes) -> str:
 async def _ask(endpoint: CometClient, key: bytes, heights: Sequence[int]) -> list[QueryResponseJson]:
     answers: list[QueryResponseJson] = []
     for start in range(0, len(heights), _AT_ONCE):
-        part = heights[start : start + _AT_ONCE]
-        for found in await asyncio.gather(*[endpoint.query([proven(key)], height) for height in part]):
-            answers += found
+        answers += await endpoint.over_time(proven(key), heights[start : start + _AT_ONCE])
     return answers
 
 

@@ -10,7 +10,6 @@ Implements: CometBFT light blocks (types/light.go) from `/commit` and `/validato
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
-from adapters.cosmos import ahead
 from adapters.cosmos.endpoints import Hostile, Lie
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.wire import (
@@ -86,7 +85,7 @@ async def read_latest(client: CometClient, chain: ChainId, native_id: str) -> Bl
     What was wanted `ahead` of the next one is asked with it, and kept.
     """
     questions = client.ahead.questions()
-    reply, *others = await client.batch([("commit", {}), *map(ahead.call, questions)])
+    reply, *others = await client.batch([("commit", {}), *[each.call() for each in questions]])
     client.ahead.keep(questions, others)
     found = read(reply, CommitResultJson, f"endpoint {client.name}: commit").signed_header
     return _block(client, chain, native_id, found.header.height, found.header, found.commit)

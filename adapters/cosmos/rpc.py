@@ -21,7 +21,6 @@ from adapters.cosmos.wire import (
     StateQuery,
     StatusJson,
     TxJson,
-    TxSearchJson,
     ValidatorJson,
     ValidatorsJson,
     read,
@@ -36,7 +35,6 @@ T = TypeVar("T")
 PAGE = 100
 """The most that a node puts on one page, of validators as of transactions."""
 
-_MAX_FOUND = 10_000
 _MAX_REQUEST_BYTES = 900_000
 """Of transactions in one request: nodes refuse bodies of more than 1,000,000 bytes by default."""
 
@@ -105,12 +103,19 @@ class CometClient(JsonRpcClient):
         An answer with a code is an answer. Raises `NotYetAvailable` or `Pruned` when the node does not have
         that state.
         """
-        known = [self.ahead.answer(query, height) for query in queries]
+        return await self._ask([(query, height) for query in queries])
+
+    async def over_time(self, query: StateQuery, heights: Sequence[int]) -> list[QueryResponseJson]:
+        """Return the answers to one question in the states after these blocks, in order; see `query`."""
+        return await self._ask([(query, height) for height in heights])
+
+    async def _ask(self, asked: Sequence[tuple[StateQuery, int]]) -> list[QueryResponseJson]:
+        known = [self.ahead.answer(query, height) for query, height in asked]
         if None not in known:
             return [answer for answer in known if answer is not None]
-        replies = await self.batch([query.call(height) for query in queries])
+        replies = await self.batch([query.call(height) for query, height in asked])
         answers = [read(reply, QueryResultJson, self._what("abci_query")).response for reply in replies]
-        for query, answer in zip(queries, answers, strict=True):
+        for (query, height), answer in zip(asked, answers, strict=True):
             if height and answer.code and (answer.codespace, answer.code) in _HEIGHT_CODES:
                 await self._check_state(query, height, answer)
             elif height and not answer.code and answer.height != height:
@@ -136,23 +141,6 @@ class CometClient(JsonRpcClient):
                 raise MalformedReply(f"{self._what('tx')}: expected {wanted.hex()}, got {actual}")
             found.append(transaction)
         return found
-
-    async def found(self, query: str) -> list[TxJson]:
-        """Return all transactions that match, by height. What the index lacks is missing: a hint.
-
-        Raises `MalformedReply` when there are more than 10,000, or when the node has no index.
-        """
-        transactions: list[TxJson] = []
-        while True:
-            page = len(transactions) // PAGE + 1
-            where = {"query": query, "prove": False, "page": str(page), "per_page": str(PAGE)}
-            [reply] = await self.batch([("tx_search", {**where, "order_by": "asc"})])
-            found = read(reply, TxSearchJson, self._what("tx_search"))
-            transactions += found.txs or []
-            if found.total_count > _MAX_FOUND:
-                raise MalformedReply(f"{self._what('tx_search')}: more than {_MAX_FOUND} match {query!r}")
-            if len(transactions) >= found.total_count or len(found.txs or []) < PAGE:
-                return transactions
 
     async def broadcast(self, transactions: Sequence[bytes]) -> list[BroadcastJson | ErrorObject]:
         """Hand transactions to the mempool in this order; return what its check says of each.

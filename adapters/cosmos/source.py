@@ -11,13 +11,14 @@ Implements: ICS-4 and ICS-24 as ibc-go stores them, evidence for the format `ics
 client family `tendermint`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from adapters.api import SeenAcknowledgement, SeenPacket
+from adapters.cosmos.ahead import BODY
 from adapters.cosmos.channels import End, Ends
 from adapters.cosmos.endpoints import Endpoints, Hostile, Lie
-from adapters.cosmos.events import SentEvent, WrittenEvent, sent_in, written_in
+from adapters.cosmos.events import Happened, SentEvent, WrittenEvent, sent_in, written_in
 from adapters.cosmos.history import History, Span, names, store_probe, value_probe
 from adapters.cosmos.light import light_update, read_blocks
 from adapters.cosmos.rpc import CometClient
@@ -44,6 +45,8 @@ from proofs.verdict import Reason, Refusal
 _FORMAT = "ics23"
 _MAX_COUNTERS = 10_000
 _MAX_SETS = 64
+_FEW = 4
+"""Packets of one block whose proofs are asked for with the head: more are asked for as a list."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,25 +69,32 @@ class Source:
             end = await self._end(endpoint, lane, last)
             if end is None:
                 return []
-            before, after = await self._counters_of(endpoint, end, first, last)
-            if before == after:
-                return []
-            probe = value_probe(endpoint, end.next_send_key())
-            blocks = await self.history.events(endpoint, _executed(first, last), probe)
-            found = [(height, each) for height, events in blocks for each in sent_in(events, end.name)]
-            _check_complete(endpoint.name, lane, [each for _, each in found], before, after)
-            _check_ends(endpoint.name, end, [each for _, each in found])
-            named = await names(endpoint, _places(found))
-            return [
-                SeenPacket(
-                    packet=each.packet,
-                    height=Height(height + 1),
-                    transaction=named[height, each.place],
-                )
-                for height, each in found
-            ]
+            found = await self._sent(endpoint, end, lane, first, last)
+            self._ask_with_next(endpoint, last, lambda events: sent_in(events, end.name))
+            return found
 
         return await self.endpoints.first(work)
+
+    async def _sent(
+        self, endpoint: CometClient, end: End, lane: Lane, first: Height, last: BlockRef
+    ) -> list[SeenPacket]:
+        before, after = await self._counters_of(endpoint, end, first, last)
+        if before == after:
+            return []
+        probe = value_probe(endpoint, end.next_send_key())
+        blocks = await self.history.events(endpoint, _executed(first, last), probe)
+        found = [(height, each) for height, events in blocks for each in sent_in(events, end.name)]
+        _check_complete(endpoint.name, lane, [each for _, each in found], before, after)
+        _check_ends(endpoint.name, end, [each for _, each in found])
+        named = await names(endpoint, _places(found))
+        return [
+            SeenPacket(
+                packet=each.packet,
+                height=Height(height + 1),
+                transaction=named[height, each.place],
+            )
+            for height, each in found
+        ]
 
     async def acknowledged(self, lane: Lane, first: Height, last: BlockRef) -> Sequence[SeenAcknowledgement]:
         """See `SourceChain.acknowledged`."""
@@ -96,6 +106,7 @@ class Source:
             blocks = await self.history.events(endpoint, _executed(first, last), store_probe(endpoint))
             found = [(height, each) for height, events in blocks for each in written_in(events, end.name)]
             named = await names(endpoint, _places(found))
+            self._ask_with_next(endpoint, last, lambda events: written_in(events, end.name))
             return [
                 SeenAcknowledgement(
                     sequence=each.sequence,
@@ -145,6 +156,24 @@ class Source:
     def _has_choice(self) -> bool:
         """Return whether another endpoint could be asked: then evidence that is no good is worth finding."""
         return len(self.endpoints.clients) > 1
+
+    def _ask_with_next(
+        self,
+        endpoint: CometClient,
+        newest: BlockRef,
+        find: Callable[[Sequence[Happened]], Sequence[SentEvent | WrittenEvent]],
+    ) -> None:
+        """Have it asked with the next head, which proves what block `newest` did, what that calls for."""
+        try:
+            found = find(self.history.newest(endpoint, newest.height))
+        except MalformedReply:
+            return  # told to whoever reads that block
+        if found:
+            endpoint.ahead.want_once(BODY, newest.height)
+        if len(found) <= _FEW:
+            for each in found:
+                if isinstance(each, SentEvent):
+                    endpoint.ahead.want_once(proven(codec.sent_key(each.packet)), newest.height)
 
     async def _end(self, endpoint: CometClient, here: Lane, at: BlockRef) -> End | None:
         """Return this chain's end of a lane that leaves it; None while it does not exist.

@@ -119,15 +119,17 @@ class State:
 
         Raises `Refused` with the application's reason, `Reorged`, `NotYetAvailable`, `Pruned`.
         """
+        [answer] = await self.ask_all(endpoint, method, [request], kind, at)
+        return answer
+
+    async def ask_all(
+        self, endpoint: CometClient, method: str, requests: Sequence[Message], kind: type[M], at: BlockRef
+    ) -> list[M]:
+        """Return the application's answers in the state of `at`, in order; see `ask`."""
         await self.block(endpoint, at)
-        query = StateQuery(path=method, data=request.SerializeToString())
-        [answer] = await endpoint.query([query], provable(at))
-        if answer.code:
-            raise Refused(f"{method}: {answer.codespace} {answer.code}: {answer.log[:300]}")
-        try:
-            return kind.FromString(answer.value or b"")
-        except DecodeError as error:
-            raise MalformedReply(f"endpoint {endpoint.name}: {method}: no {kind.__name__}") from error
+        queries = [StateQuery(path=method, data=request.SerializeToString()) for request in requests]
+        answers = await endpoint.query(queries, provable(at))
+        return [_answered(endpoint.name, method, answer, kind) for answer in answers]
 
 
 def proven(key: bytes) -> StateQuery:
@@ -143,6 +145,15 @@ def provable(at: BlockRef) -> int:
     if at.height < LEAST_BLOCK:
         raise NotYetAvailable(f"block {at.height}: states are provable from block {LEAST_BLOCK} on")
     return at.height - 1
+
+
+def _answered(endpoint: str, method: str, answer: QueryResponseJson, kind: type[M]) -> M:
+    if answer.code:
+        raise Refused(f"{method}: {answer.codespace} {answer.code}: {answer.log[:300]}")
+    try:
+        return kind.FromString(answer.value or b"")
+    except DecodeError as error:
+        raise MalformedReply(f"endpoint {endpoint}: {method}: no {kind.__name__}") from error
 
 
 def _evidence(endpoint: str, answer: QueryResponseJson) -> Evidence:

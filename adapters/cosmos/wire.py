@@ -201,6 +201,24 @@ class BlockResultsJson(msgspec.Struct, frozen=True):
     """State after this block: what header `height` + 1 commits to."""
 
 
+class BlockDataJson(msgspec.Struct, frozen=True):
+    """Transactions of a block, as they stand in it."""
+
+    txs: list[bytes] | None
+
+
+class BlockTransactionsJson(msgspec.Struct, frozen=True):
+    """A block, of which only its transactions are read."""
+
+    data: BlockDataJson
+
+
+class BlockBodyJson(msgspec.Struct, frozen=True):
+    """The answer of `/block`."""
+
+    block: BlockTransactionsJson
+
+
 class ProofOpJson(msgspec.Struct, frozen=True, gc=False):
     """One storey of a proof."""
 
@@ -265,13 +283,6 @@ class TxJson(msgspec.Struct, frozen=True, gc=False):
     index: int
     tx_result: TxResultJson
     tx: bytes
-
-
-class TxSearchJson(msgspec.Struct, frozen=True):
-    """One page of what `/tx_search` found."""
-
-    txs: list[TxJson] | None
-    total_count: Number
 
 
 def read(reply: Reply, kind: type[T], what: str) -> T:

@@ -3,10 +3,12 @@
 import pytest
 import pytest_asyncio
 
+from adapters.cosmos.ahead import BODY
 from adapters.cosmos.endpoints import Hostile
 from adapters.cosmos.light import read_blocks, read_latest
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.state import State, proven
+from adapters.cosmos.wire import BlockBodyJson, BlockDataJson, BlockTransactionsJson
 from adapters.errors import MalformedReply
 from adapters.jsonrpc import RpcLimits
 from proofs.types import ChainId
@@ -83,6 +85,29 @@ async def test_what_nobody_wants_any_more_is_not_asked_for_ever(served):
         await read_latest(client, CHAIN, "chain-a")
     assert endpoint.sizes[1] == 3
     assert endpoint.sizes[-1] == 1
+
+
+async def test_what_a_block_calls_for_is_asked_once_with_the_next_head(served):
+    endpoint, client = served
+    height = (await read_latest(client, CHAIN, "chain-a")).ref.height
+    for _ in range(2):
+        client.ahead.want_once(BODY, height)
+        client.ahead.want_once(proven(KEY), height)
+    for _ in range(2):
+        await read_latest(client, CHAIN, "chain-a")
+    assert endpoint.sizes == [1, 3, 1]
+    [answer] = await client.query([proven(KEY)], height)
+    assert endpoint.sizes == [1, 3, 1]
+    assert answer.height == height
+    assert client.ahead.body(height) == BlockBodyJson(block=BlockTransactionsJson(data=BlockDataJson(txs=[])))
+
+
+async def test_a_block_of_very_much_does_not_make_the_next_head_a_large_request(served):
+    endpoint, client = served
+    for number in range(1000):
+        client.ahead.want_once(proven(b"key %d" % number), 5)
+    await read_latest(client, CHAIN, "chain-a")
+    assert endpoint.sizes == [9]
 
 
 async def test_a_head_is_read_whatever_becomes_of_the_questions_beside_it(served):

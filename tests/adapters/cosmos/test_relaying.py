@@ -1,5 +1,6 @@
 """Headers and proofs between two real chains, one step at a time: what relays do, without a relay."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from nacl.signing import SigningKey
 
 from adapters.api import Carried, Delivery, GatewayChain, Included, Lost, Resources, SeenPacket, SendTransfer
 from adapters.cosmos import ADAPTER
-from adapters.cosmos.config import CosmosConfig, light_client, store
+from adapters.cosmos.config import CosmosConfig, EndpointConfig, light_client, store
 from adapters.cosmos.ibc.channels import ChannelTerms, open_channel, place
 from adapters.cosmos.ibc.clients import TENDERMINT_PREFIX, create_tendermint_client, register_counterparty
 from adapters.cosmos.ibc.connections import open_connection
@@ -26,6 +27,7 @@ from proofs.verify import verify
 from relays.runtime.clock import SystemClock
 from relays.runtime.trust import TrustBook
 from tests.support.ibc_chains import KEY, OTHER_KEY, Pair, caip, config_of, host, two_chains
+from tests.support.liar import liar
 
 pytestmark = [pytest.mark.nodes, pytest.mark.asyncio(loop_scope="module")]
 
@@ -129,8 +131,8 @@ class World:
         ]
 
 
-async def _side(chain) -> Side:
-    config = await config_of(chain)
+async def _side(chain, **changes) -> Side:
+    config = await config_of(chain, **changes)
     built = ADAPTER.build(caip(chain), config, Resources(clock=CLOCK, signers=(LocalSigner(OTHER_KEY),)))
     await built.connect()
     return Side(chain=built, config=config, book=TrustBook())
@@ -191,6 +193,35 @@ async def test_packets_are_received_acknowledged_and_settled_with_headers_and_pr
     included = await world.deliver(await world.delivery(lane, answers))
     assert included.succeeded, included.detail
     assert await world.outstanding(lane, answers) == [False] * 3
+
+
+async def test_a_packet_its_transaction_and_its_proof_come_with_the_head_that_proves_it(world, lane) -> None:
+    node = world.pair.first.node
+    async with liar(node.rpc_url) as watched:
+        follower = await _side(world.pair.first, endpoints=(EndpointConfig(name="it", rpc_url=watched.url),))
+        asked = [await _asked_after_the_head(world, follower, watched, lane) for _ in range(10)]
+        await follower.chain.close()
+    assert [] in asked, asked  # a block may come between the answers of one request, but not ten times
+
+
+async def _asked_after_the_head(world, follower: Side, watched, lane: Lane) -> list:
+    """Send a packet, follow the heads, return what was asked once the head was there that shows it."""
+    last = (await follower.chain.status()).finalized
+    sending = asyncio.create_task(world.transfer(lane, 1))
+    for _ in range(2000):
+        head = (await follower.chain.status()).finalized
+        if head == last:
+            await CLOCK.sleep(0.01)
+            continue
+        watched.calls.clear()
+        found = await follower.chain.sent(lane, Height(last.height + 1), head)
+        last = head
+        if found:
+            await follower.chain.prove(lane, [Sent(packet=found[0].packet)], head)
+            asked = list(watched.calls)
+            await sending
+            return asked
+    raise AssertionError("the packet was not seen")
 
 
 async def test_a_delivery_that_others_made_before_succeeds_without_a_transaction(world, lane) -> None:

@@ -202,19 +202,6 @@ async def test_transactions_are_broadcast_in_order_in_requests_that_a_node_accep
     assert [each.code for each in answers] == [0, 1, 0, 1, 0, 0]
 
 
-async def test_a_search_collects_all_pages():
-    def serve(parameters, _):
-        first, size = (int(parameters["page"]) - 1) * 100, int(parameters["per_page"])
-        result = {"code": 0, "gas_wanted": "1", "gas_used": "1"}
-        found = [
-            {"hash": "AA", "height": str(n), "index": 0, "tx": "", "tx_result": result} for n in range(250)
-        ]
-        return {"txs": found[first : first + size], "total_count": "250"}
-
-    async with Asking(tx_search=serve) as it:
-        assert [each.height for each in await it.client.found("tx.height>0")] == list(range(250))
-
-
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
