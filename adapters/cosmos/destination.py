@@ -34,7 +34,7 @@ from adapters.cosmos.pb.ibc.core.channel.v1 import query_pb2 as channel_query
 from adapters.cosmos.pb.ibc.core.channel.v2 import query_pb2 as packet_query
 from adapters.cosmos.rpc import CometClient
 from adapters.cosmos.sender import Fate, Sender
-from adapters.cosmos.state import State, proven
+from adapters.cosmos.state import State, provable, proven
 from adapters.cosmos.views import Position, client_state, consensus_key, consensus_time_ns, latest_of, view
 from adapters.cosmos.wire import StateQuery
 from adapters.errors import Refused
@@ -85,18 +85,20 @@ class Destination:
 
         async def work(endpoint: CometClient) -> ClientView:
             end = await self.ends.find(endpoint, client, at)
-            guess = self._latest.get(end.client, _NOWHERE)
-            keys = [state_key(end.client), consensus_key(end.client, guess)]
-            keys += [channel_key(end.port, end.name)] if end.port else []
-            for key in keys:
+            keys = [state_key(end.client), *([channel_key(end.port, end.name)] if end.port else [])]
+            guess = consensus_key(end.client, self._latest.get(end.client, _NOWHERE))
+            is_here = endpoint.ahead.answer(proven(keys[0]), provable(at)) is not None
+            asked = keys if is_here else [*keys, guess]
+            stored = dict(zip(asked, await self.state.values(endpoint, asked, at), strict=True))
+            state = client_state(stored[keys[0]], end.client)
+            self._latest[end.client] = latest_of(state)
+            latest = consensus_key(end.client, latest_of(state))
+            if latest not in stored:
+                [stored[latest]] = await self.state.values(endpoint, [latest], at)
+            for key in (*keys, latest):
                 endpoint.ahead.want(proven(key))
-            encoded, consensus, *channel = await self.state.values(endpoint, keys, at)
-            state = client_state(encoded, end.client)
-            if latest_of(state) != guess:
-                self._latest[end.client] = latest_of(state)
-                latest = consensus_key(end.client, latest_of(state))
-                [consensus] = await self.state.values(endpoint, [latest], at)
-            found = view(end, state, consensus_time_ns(consensus, end.client))
+            found = view(end, state, consensus_time_ns(stored[latest], end.client))
+            channel = [stored[key] for key in keys[1:]]
             return replace(found, closed=any(map(_is_closed, channel)))
 
         return await self.endpoints.first(work)
