@@ -14,6 +14,8 @@ INSUFFICIENT_FEE: Code = ("sdk", 13)
 KNOWN_ALREADY: Code = ("sdk", 19)
 MEMPOOL_FULL: Code = ("sdk", 20)
 NOT_FOUND: Code = ("sdk", 22)
+TOO_LATE: Code = ("sdk", 30)
+"""The chain is past the transaction's `timeout_height`."""
 WRONG_SEQUENCE: Code = ("sdk", 32)
 UNWRITABLE: Code = ("undefined", 1)
 """An error without a code of its own: of a simulation, that its answer cannot be written."""

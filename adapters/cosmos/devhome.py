@@ -25,7 +25,7 @@ POWER_UNIT = 1_000_000
 _NOT_BONDED_POOL = "cosmos1tygms3xhhs3yv487phx3dw4a95jn7t7lpm470r"
 """Account of the staking module that holds what is not bonded yet; the first block bonds it."""
 
-_INIT_TIMEOUT_S = 30.0
+_INIT_TIMEOUT_S = 120.0
 
 
 class DevNodeError(Exception):
@@ -54,7 +54,7 @@ class DevChainOptions:
     """Serve REST too."""
     rpc_port: int = 0
     """Of the first node; 0 lets the system choose."""
-    start_timeout_s: float = 30.0
+    start_timeout_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

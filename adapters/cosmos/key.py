@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from adapters.api import Clock, Signer
 from adapters.cosmos import tx
 from adapters.cosmos.account import Account, AccountState
-from adapters.cosmos.codes import KNOWN_ALREADY, OUT_OF_GAS, WRONG_SEQUENCE, Declined, refusal
+from adapters.cosmos.codes import KNOWN_ALREADY, OUT_OF_GAS, TOO_LATE, WRONG_SEQUENCE, Declined, refusal
 from adapters.cosmos.endpoints import Endpoints
 from adapters.cosmos.fees import FeePolicy
 from adapters.cosmos.gas import GasModel
@@ -31,6 +31,8 @@ INDEX_LAG = 2
 _ATTEMPTS = 8
 _PATIENCE_S = 60.0
 _FRESH_S = 2.0
+_OUTDATED = (WRONG_SEQUENCE, TOO_LATE)
+"""Refusals for what was known of the account: sequence and height are read again, and it is tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +117,12 @@ class KeySender:
             await self.clock.sleep(self.limits.poll_s)
 
     async def _try(self, intent: Intent) -> Ticket | None:
-        """Return a ticket, or None when the sequence was not the one that the node expects."""
+        """Return a ticket, or None when the account is not any more as it was when it was looked at."""
         state = await self._fresh()
         try:
             fee = await self._fee(intent, state)
         except Declined as error:
-            if error.refusal == WRONG_SEQUENCE:
+            if error.refusal in _OUTDATED:
                 return None
             raise
         waiting = self._enter(intent, fee, state)
@@ -129,7 +131,7 @@ class KeySender:
             return waiting.ticket
         self._ledger.release(waiting)
         code = (answer.codespace, answer.code)
-        if code == WRONG_SEQUENCE:
+        if code in _OUTDATED:
             return None
         if code == OUT_OF_GAS:
             self._wanted_more(intent, fee.gas)

@@ -50,7 +50,7 @@ class DevNodeOptions:
     gas_limit: int = 60_000_000
     port: int = 0
     """0 lets the system choose."""
-    start_timeout_s: float = 15.0
+    start_timeout_s: float = 60.0
 
     def arguments(self, port: int) -> Sequence[str]:
         """Return anvil's command line after the binary."""

@@ -26,7 +26,7 @@ _LATE = 77
 _LATE_S = (6, 12, 24)
 """Lifetimes to try: on a slow machine the shortest may be over before the transfer is in a block."""
 _HOUR_S = 3600
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 _POLL_S = 0.4
 
 Tell = Callable[[str], None]
@@ -136,7 +136,7 @@ class _Teller:
         return await self._send(lane, [item], longest)
 
     async def until(self, done: Callable[[Mapping[Lane, Count]], bool]) -> None:
-        """Watch the chains until that is so; after two minutes, let the count say what is missing."""
+        """Watch the chains until that is so; after five minutes, let the count say what is missing."""
         deadline_s = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline_s:
             counts = await self._stage.counts(self._sent)

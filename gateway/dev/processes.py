@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,8 +18,11 @@ from pathlib import Path
 
 _POLL_S = 0.05
 _TERM_S = 10.0
-_START_S = 30.0
+_START_S = 120.0
 _LOG_TAIL = 2000
+
+_RESERVATIONS: list[socket.socket] = []
+"""Ports that were chosen here, long before who is to serve them is started."""
 
 _CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
 """What this process itself started, by process id: only a parent learns when its child has ended."""
@@ -75,10 +79,23 @@ async def until_listening(ports: Sequence[int], process: Started) -> None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback interface that nobody else is given while this process lives."""
+    _RESERVATIONS.append(socket.socket())
+    return reserve(_RESERVATIONS[-1])
+
+
+def reserve(place: socket.socket) -> int:
+    """Return a free port of the loopback interface, which is nobody else's until this socket is closed.
+
+    Whoever is told may listen there all the same: Linux allows it while nobody else listens. Other systems do
+    not, so there the socket is closed, and the port free at this moment.
+    """
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind(("127.0.0.1", 0))
+    port = int(place.getsockname()[1])
+    if sys.platform != "linux":
+        place.close()
+    return port
 
 
 def alive(process: Started) -> bool:

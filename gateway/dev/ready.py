@@ -8,7 +8,7 @@ import aiohttp
 
 from gateway.dev import processes
 
-_PATIENCE_S = 45.0
+_PATIENCE_S = 180.0
 _POLL_S = 0.2
 
 

@@ -29,7 +29,7 @@ SETTER = LocalSigner(bytes.fromhex(DEV_KEYS[9]))
 
 _RICH = 10**12
 _BLOCK_S = 0.3
-_START_S = 30.0
+_START_S = 120.0
 _POLL_S = 0.1
 _TRUSTING_PERIOD_S = 1_209_600
 """Two weeks: two thirds of the unbonding period."""
@@ -103,7 +103,11 @@ async def start_node(
 async def _first_block(
     chain: ChainId, native_id: str, endpoint: EndpointConfig, process: processes.Started
 ) -> Block:
-    """Return a block of a chain that has just begun. Raises `ProcessError` when none comes."""
+    """Return a block of a chain that has just begun. Raises `ProcessError` when none comes.
+
+    A node shows a block before its application has committed it, and answers nothing about accounts before
+    the first commit: that there is a second block says that the first one is committed.
+    """
     config = CosmosConfig(endpoints=(endpoint,))
     endpoints = open_endpoints(chain, config, Resources(clock=SystemClock()))
     deadline_s = asyncio.get_running_loop().time() + _START_S
@@ -111,7 +115,9 @@ async def _first_block(
         while processes.alive(process) and asyncio.get_running_loop().time() < deadline_s:
             with suppress(AdapterError):
                 await endpoints.connect()
-                return await endpoints.first(lambda client: read_latest(client, chain, native_id))
+                block = await endpoints.first(lambda client: read_latest(client, chain, native_id))
+                if block.ref.height > 1:
+                    return block
             await asyncio.sleep(_POLL_S)
     finally:
         await endpoints.close()

@@ -26,7 +26,8 @@ from proofs.types import ChainId, Lane
 from tests.support.anvil import anvil_binary
 from tests.support.simd import simd_binary
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+"""Only bounds a wait that would never end."""
 _ENDS = ("source", "source_client", "destination", "destination_client")
 
 
@@ -109,6 +110,16 @@ class Network:
         while ((await self.ask("alpha", "GET", f"/v1/chains/{chain}"))["finalized_time_s"] or 0) < time_s:
             if time.monotonic() > deadline_s:
                 raise AssertionError(f"{chain} did not reach {time_s}")
+            await asyncio.sleep(0.2)
+
+    async def endpoints(self, gateway: str, chain: ChainId) -> dict[str, tuple[str, str]]:
+        """Return name -> state and reason of a chain's endpoints, once none cools off, as slow ones do."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            listed = (await self.ask(gateway, "GET", f"/v1/chains/{chain}"))["endpoints"]
+            found = {one["name"]: (one["state"], one["reason"]) for one in listed}
+            if all(state != "cooling" for state, _ in found.values()) or time.monotonic() > deadline_s:
+                return found
             await asyncio.sleep(0.2)
 
     async def settled(self, *, patience_s: float = PATIENCE_S) -> Mapping[Lane, Count]:

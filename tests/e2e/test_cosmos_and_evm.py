@@ -11,7 +11,7 @@ from gateway.cli.client import request
 from gateway.present import REFUSED
 from tests.e2e.network import PATIENCE_S, cosmos_network
 
-pytestmark = [pytest.mark.nodes, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.nodes
 
 MESSAGES = 150
 

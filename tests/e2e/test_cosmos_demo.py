@@ -38,7 +38,6 @@ def running_below(directory) -> list[str]:
 
 
 @pytest.mark.nodes
-@pytest.mark.timeout(180)
 def test_every_lane_between_cosmos_and_evm_delivers_everything_once_and_refunds_both_ways(nodes):
     done = isthmus("demo", "--with", "cosmos", **nodes)
     found = LAST.fullmatch(done.stdout.splitlines()[-1])
@@ -68,7 +67,6 @@ def test_without_a_cosmos_node_it_is_said_what_to_do(tmp_path, command):
 
 
 @pytest.mark.nodes
-@pytest.mark.timeout(180)
 def test_a_network_with_cosmos_stays_is_healthy_carries_tokens_and_goes_down(nodes, tmp_path):
     where = str(tmp_path / "network")
     up = isthmus("dev", "up", "--with", "cosmos", "--dir", where, "--json", **nodes)

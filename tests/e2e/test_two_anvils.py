@@ -97,8 +97,7 @@ async def test_an_endpoint_that_forges_everything_has_no_effect_and_is_quarantin
         counts = await net.settled()
         whole = Count(sent=200, delivered=200, acknowledged=200, refunded=0, lost=0, duplicated=0)
         assert dict(counts) == {lane: whole, back: whole}
-        chain = await net.ask("alpha", "GET", f"/v1/chains/{lane.source}")
-        states = {one["name"]: (one["state"], one["reason"]) for one in chain["endpoints"]}
+        states = await net.endpoints("alpha", lane.source)
         assert states["plain"] == states["proxied"] == ("usable", "")
         assert states["lying"][0] == "quarantined"
         assert states["lying"][1] in {"forged-header", "forged-proof", "false-logs"}
@@ -136,6 +135,5 @@ async def test_an_endpoint_of_another_chain_is_refused_by_name_and_the_others_ca
         await net.send(lane, 20)
         counts = await net.settled()
         assert counts[lane].acknowledged == 20
-        chain = await net.ask("alpha", "GET", f"/v1/chains/{lane.source}")
-        states = {one["name"]: (one["state"], one["reason"]) for one in chain["endpoints"]}
+        states = await net.endpoints("alpha", lane.source)
         assert states == {"right": ("usable", ""), "wrong": ("quarantined", "wrong-chain")}

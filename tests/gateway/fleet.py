@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import socket
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from adapters.memory import ADAPTER
 from adapters.memory.transactions import AddClient
 from adapters.memory.world import ChainSpec, forget, open_chain, validator_addresses
 from gateway.config.load import parse_config
+from gateway.dev import processes
 from gateway.keys.api_keys import hash_key
 from gateway.keys.derive import attestor_key
 from gateway.keys.keystore import Keystore
@@ -28,6 +29,8 @@ PLUGINS = {"memory": ADAPTER}
 PASSWORD = "correct horse"
 ROUTER = bytes.fromhex("1571570000000000000000000000000000000001")
 BLOCK_S = 0.05
+PATIENCE_S = 120.0
+"""Only bounds a wait that would never end."""
 
 
 def seed(name):
@@ -47,22 +50,19 @@ def make_keystores(root):
     return root
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+@contextmanager
+def reserved_ports(count):
+    """Yield ports that nobody else is given; one refuses until somebody who knows it listens there."""
+    with ExitStack() as stack:
+        yield [processes.reserve(stack.enter_context(socket.socket())) for _ in range(count)]
 
 
 def key_of(asker, asked):
     return f"key of {asker} at {asked}"
 
 
-def config_text(name, ports, *, world, takeover_s=0.5, unreachable=()):
-    """The configuration of one gateway; chains in `unreachable` have an endpoint set that never answers."""
+def config_text(name, ports, *, world, takeover_s=0.5, request_timeout_s=60.0):
+    """The configuration of one gateway."""
     parts = [f'[gateway]\nname = "{name}"\ndata = "{name}"\nlog_level = "warning"']
     parts.append(f'[api]\nlisten = "127.0.0.1:{ports[name]}"')
     for other in NAMES:
@@ -80,7 +80,7 @@ def config_text(name, ports, *, world, takeover_s=0.5, unreachable=()):
             f'[[chains]]\nid = "{chain}"\nadapter = "memory"\nname = "{chain[-1].upper()}"\n'
             f'signer = "keystore:relay"\n[chains.config]\nworld = "{world}"\nthreshold = 3\n'
             f"validators = [{validators}]\nblock_time_s = {BLOCK_S}\nfinality_depth = 1\n"
-            f"request_timeout_s = 0.3"
+            f"request_timeout_s = {request_timeout_s}"
         )
     for lane in (LANE, BACK):
         attestors = ", ".join(
@@ -95,7 +95,7 @@ def config_text(name, ports, *, world, takeover_s=0.5, unreachable=()):
         if other != name:
             parts.append(
                 f'[peers.{other}]\nurl = "http://127.0.0.1:{ports[other]}"\n'
-                f'api_key = "env:FLEET_{name.upper()}_AT_{other.upper()}"\ntimeout_s = 2.0'
+                f'api_key = "env:FLEET_{name.upper()}_AT_{other.upper()}"\ntimeout_s = 60.0'
             )
     return "\n\n".join(parts) + "\n"
 
@@ -142,7 +142,7 @@ class Fleet:
         return await self.gateways[name].services.operator.send(lane_id, [request] * count)
 
 
-async def until(condition, what, *, timeout_s=20.0):
+async def until(condition, what, *, timeout_s=PATIENCE_S):
     """Wait for an async condition, looking often."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + timeout_s
@@ -157,7 +157,6 @@ async def fleet(keystores: Path, directory: Path, monkeypatch, **changes):
     """Chains with clients, and gateways to be started by `Fleet.start`."""
     world = str(directory)
     shutil.copytree(keystores, directory, dirs_exist_ok=True)
-    ports = dict(zip(NAMES, free_ports(3), strict=True))
     monkeypatch.setenv("FLEET_PASSWORD", PASSWORD)
     for asker in NAMES:
         for asked in NAMES:
@@ -177,14 +176,16 @@ async def fleet(keystores: Path, directory: Path, monkeypatch, **changes):
         chains[lane.destination].mine()
 
     def make(name):
-        config, found = parse_config(config_text(name, ports, world=world, **changes), directory, PLUGINS)
+        text = config_text(name, dict(zip(NAMES, ports, strict=True)), world=world, **changes)
+        config, found = parse_config(text, directory, PLUGINS)
         assert config is not None, found
         return build(config, PLUGINS, clock=clock)
 
     clock = SkippingClock()
     running = Fleet(gateways={}, chains=chains, make=make, clock=clock)
-    try:
-        yield running
-    finally:
-        await running.stop(*list(running.gateways))
-        forget(world)
+    with reserved_ports(len(NAMES)) as ports:
+        try:
+            yield running
+        finally:
+            await running.stop(*list(running.gateways))
+            forget(world)

@@ -24,6 +24,13 @@ async def three(keystores, tmp_path, monkeypatch):
         yield running
 
 
+@pytest.fixture
+async def impatient(keystores, tmp_path, monkeypatch):
+    """Three that give up an endpoint which never answers within a second."""
+    async with fleet(keystores, tmp_path, monkeypatch, request_timeout_s=1.0) as running:
+        yield running
+
+
 def ended(running, lane, count):
     async def condition():
         found = tally(running.chains[lane.source], running.chains[lane.destination], lane)
@@ -162,7 +169,8 @@ async def test_a_restarted_gateway_goes_on_where_it_was(three):
     assert tallied(three, LANE) == (3, 3, 3, 0, 0, 0)
 
 
-async def test_a_chain_that_is_down_at_start_stops_nothing_else(three):
+async def test_a_chain_that_is_down_at_start_stops_nothing_else(impatient):
+    three = impatient
     for endpoint in ("a", "b", "c"):
         three.chains[B].faults[endpoint] = Stall()
     await three.start(*NAMES)

@@ -20,6 +20,9 @@ from proofs.verdict import Accepted
 from proofs.verify import verify
 from tests.support.anvil import start_anvil
 
+PATIENCE_S = 120.0
+"""Only bounds a wait that would never end."""
+
 KEYS = tuple([Key(f"attestor {index}") for index in range(3)])
 A, B = ChainId("eip155:31337"), ChainId("eip155:31338")
 LANE = Lane(source=A, source_client=ClientId("b-0"), destination=B, destination_client=ClientId("a-0"))
@@ -139,7 +142,7 @@ async def pair(**options: object) -> AsyncIterator[tuple[Side, Side]]:
                 await side.chain.close()
 
 
-async def final_at_least(chain: EvmChain, height: int, limit_s: float = 20.0) -> ChainStatus:
+async def final_at_least(chain: EvmChain, height: int, limit_s: float = PATIENCE_S) -> ChainStatus:
     """Wait until a block at or above this height is final."""
     async with asyncio.timeout(limit_s):
         while True:
@@ -167,7 +170,7 @@ async def proven(side: Side, lane: Lane, claims: Sequence[Claim], at: BlockRef) 
     return [verdict.value for verdict in verdicts]
 
 
-async def until_included(chain: EvmChain, submission: str, limit_s: float = 20.0) -> object:
+async def until_included(chain: EvmChain, submission: str, limit_s: float = PATIENCE_S) -> object:
     """Wait until a submission is in a block, and return that status."""
     from adapters.api import Pending
 

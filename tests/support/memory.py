@@ -33,7 +33,7 @@ def config_for(chain: ChainId, **changes: object) -> MemoryConfig:
         world="test",
         block_time_s=0.0,
         finality_depth=0,
-        request_timeout_s=0.2,
+        request_timeout_s=60.0,
     )
     return replace(base, **changes)
 

@@ -43,7 +43,7 @@ class MemorySubject:
             world=WORLD,
             block_time_s=0.0,
             finality_depth=1,
-            request_timeout_s=0.2,
+            request_timeout_s=60.0,
         )
         self._chain = open_chain(WORLD, CHAIN, chain_spec(self.config), self.clock)
         self._chain.submit(

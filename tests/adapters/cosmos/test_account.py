@@ -53,7 +53,7 @@ async def account(*answers):
     async with liar() as first, liar() as second:
         for endpoint, answer in zip((first, second), answers, strict=False):
             endpoint.lies = {"status": lambda *_: STATUS, "abci_query": answer}
-            clients.append(CometClient(f"n{len(clients)}", endpoint.url, RpcLimits(timeout_s=5)))
+            clients.append(CometClient(f"n{len(clients)}", endpoint.url, RpcLimits(timeout_s=60)))
         endpoints = Endpoints(
             native_id="chain-a", clients=clients, clock=ManualClock(), threshold=1, patience_s=0.2
         )

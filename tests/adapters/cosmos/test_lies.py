@@ -75,7 +75,8 @@ async def opened(world, spoil):
     async with AsyncExitStack() as stack:
         named = {name: await stack.enter_async_context(liar(world.url)) for name in NAMES}
         endpoints = tuple([EndpointConfig(name=name, rpc_url=each.url) for name, each in named.items()])
-        chain = ADAPTER.build(world.id, replace(world.config, endpoints=endpoints), Resources(clock=CLOCK))
+        patient = replace(world.config, endpoints=endpoints, request_timeout_s=60.0, straggler_s=60.0)
+        chain = ADAPTER.build(world.id, patient, Resources(clock=CLOCK))
         await chain.connect()
         stack.push_async_callback(chain.close)
         spoil(named["bad"].lies)

@@ -199,9 +199,12 @@ async def test_a_packet_its_transaction_and_its_proof_come_with_the_head_that_pr
     node = world.pair.first.node
     async with liar(node.rpc_url) as watched:
         follower = await _side(world.pair.first, endpoints=(EndpointConfig(name="it", rpc_url=watched.url),))
-        asked = [await _asked_after_the_head(world, follower, watched, lane) for _ in range(10)]
+        asked = None
+        for _ in range(50):  # a block may come between the answers of one request, or not be executed yet
+            if not (asked := await _asked_after_the_head(world, follower, watched, lane)):
+                break
         await follower.chain.close()
-    assert [] in asked, asked  # a block may come between the answers of one request, but not ten times
+    assert asked == []
 
 
 async def _asked_after_the_head(world, follower: Side, watched, lane: Lane) -> list:
@@ -239,7 +242,7 @@ async def test_a_delivery_that_others_made_before_succeeds_without_a_transaction
 
 
 async def test_packets_past_their_time_are_settled_by_proof_that_they_were_not_received(world, lane) -> None:
-    seen = await world.transfer(lane, number=2, lives_s=2)
+    seen = await world.transfer(lane, number=2, lives_s=10)
     late = [NotReceived(packet=each.packet) for each in seen]
     until_s = max(each.packet.timeout_s for each in seen)
     while (await world.b.chain.status()).finalized_time_s < until_s:
@@ -330,7 +333,9 @@ async def test_a_client_is_frozen_by_two_headers_of_one_height(world, shown) -> 
     source, target = world.a.chain, world.b.chain
     view = await target.client(name, (await target.status()).finalized)
     trusted = await source.update(await source.block(view.latest_height))
-    true = await source.update((await source.status()).finalized)
+    while (newest := (await source.status()).finalized).height <= view.latest_height:
+        await CLOCK.sleep(0.02)
+    true = await source.update(newest)
     fork = forged(true, world.pair.first.node.home.seed)
     lane = replace(world.clients, destination_client=name)
 

@@ -55,7 +55,7 @@ class Asking:
     """A liar and a client of it, for `async with`."""
 
     def __init__(self, limits=None, **lies):
-        self.limits = limits or RpcLimits(timeout_s=2, batch=10)
+        self.limits = limits or RpcLimits(timeout_s=60, batch=10)
         self.lies = {"status": lambda *_: status(), **lies}
 
     async def __aenter__(self):
@@ -100,7 +100,7 @@ async def test_a_validator_set_that_is_not_whole_is_no_answer(spoil):
 
 async def test_blocks_so_full_that_many_are_too_much_for_one_answer_are_read_one_by_one():
     full = {"txs_results": None, "finalize_block_events": [{"type": "x" * 3000}]}
-    limits = RpcLimits(timeout_s=2, batch=8, max_body_bytes=10_000)
+    limits = RpcLimits(timeout_s=60, batch=8, max_body_bytes=10_000)
     async with Asking(limits, block_results=lambda each, _: {"height": each["height"], **full}) as it:
         found = await it.client.results(range(1, 9))
         assert [each.height for each in found] == list(range(1, 9))
@@ -194,7 +194,7 @@ async def test_transactions_are_broadcast_in_order_in_requests_that_a_node_accep
             raise Error(-32603, "Internal error", "mempool is full")
         return {"code": raw[0] % 2, "hash": "00" * 32, "log": "", "codespace": "sdk"}
 
-    async with Asking(broadcast_tx_sync=serve, limits=RpcLimits(timeout_s=5, batch=100)) as it:
+    async with Asking(broadcast_tx_sync=serve, limits=RpcLimits(timeout_s=60, batch=100)) as it:
         answers = await it.client.broadcast([bytes([n]) + bytes(200_000) for n in range(7)])
         assert await it.client.broadcast([]) == []
     assert it.endpoint.sizes == [3, 3, 1]
@@ -236,7 +236,7 @@ async def connected(*served):
     servers = [Asking(status=lambda *_, each=each: each) for each in served]
     opened = [await server.__aenter__() for server in servers]
     clients = [
-        CometClient(f"n{n}", each.endpoint.url, RpcLimits(timeout_s=2)) for n, each in enumerate(opened)
+        CometClient(f"n{n}", each.endpoint.url, RpcLimits(timeout_s=60)) for n, each in enumerate(opened)
     ]
     made = Endpoints(native_id="chain-a", clients=clients, clock=ManualClock(), threshold=1, patience_s=0.1)
     try:

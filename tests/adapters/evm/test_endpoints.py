@@ -23,9 +23,9 @@ async def endpoints(count=3, threshold=2):
         for server in servers:
             server.lies = {"eth_chainId": lambda *_: "0x1", "eth_blockNumber": lambda *_: "0x10"}
         clients = [
-            RpcClient(f"n{index}", server.url, RpcLimits(timeout_s=2)) for index, server in enumerate(servers)
+            RpcClient(f"n{index}", each.url, RpcLimits(timeout_s=60)) for index, each in enumerate(servers)
         ]
-        made = Endpoints(chain_number=1, clients=clients, clock=clock, threshold=threshold, patience_s=0.3)
+        made = Endpoints(chain_number=1, clients=clients, clock=clock, threshold=threshold, patience_s=60)
         stack.push_async_callback(made.close)
         yield made, servers, clock
 

@@ -25,7 +25,7 @@ async def opened(node, **changes):
 async def wakes(chain, node, times):
     """Return after so many wake-ups, mining whenever we are asleep for a moment."""
     heads = chain.heads()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(times):
             waiting = asyncio.ensure_future(anext(heads))
             while not (await asyncio.wait({waiting}, timeout=0.1))[0]:

@@ -119,7 +119,7 @@ async def test_a_transfer_past_its_timeout_is_refunded_and_never_delivered(chain
     a, b = chains
     token = bytes.fromhex(a.deployed.token[2:])
     before = await balance(a, token, OWNER)
-    sequences = await a.chain.send([transfer(a, 5, 4)])
+    sequences = await a.chain.send([transfer(a, 5, 10)])
     packets, at = await sent_packets(a, sequences)
     claim = NotReceived(packet=packets[0])
     while (status := await b.chain.status()).finalized_time_s < packets[0].timeout_s:

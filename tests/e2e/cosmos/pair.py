@@ -36,7 +36,8 @@ from relays.runtime.trust import TrustBook
 from tests.e2e.cosmos.relayer import DENOM, Relayer, Route
 from tests.support.simd import start_simd
 
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
+"""Only bounds a wait that would never end."""
 RICH = 10**15
 RELAYER_KEYS = (sha256(b"tests: relayer"), sha256(b"tests: other relayer"))
 SETTER = LocalSigner(sha256(b"tests: who sets up"))
@@ -161,6 +162,13 @@ class Pair:
 
         await self.until(is_seen, what="a block after the transfers")
         return sequences
+
+    async def sent_at(self, lane: Lane, sequence: int, start: int) -> BlockRef:
+        """Return the first block of the source that shows a packet, which was sent at `start` or later."""
+        user = self.side(lane.source).user
+        seen = await user.sent(lane, Height(start), (await user.status()).finalized)
+        [height] = [each.height for each in seen if each.packet.sequence == sequence]
+        return await user.block(height)
 
     async def received(self, lane: Lane) -> int:
         """Return how many vouchers of the source's coin the second user has on the destination."""

@@ -1,6 +1,6 @@
 """Light clients on real Cosmos chains that a gateway keeps alive and watches: refreshed, frozen in a fork.
 
-One pair of chains serves all tests of this file: its clients trust for less than a minute.
+One pair of chains serves all tests of this file: its clients trust for a minute.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from tests.support.cosmos_blocks import signed
 
 pytestmark = [pytest.mark.nodes, pytest.mark.asyncio(loop_scope="module")]
 
-TRUSTING_S = 40
+TRUSTING_S = 60
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

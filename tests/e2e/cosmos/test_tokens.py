@@ -83,9 +83,10 @@ async def test_tokens_cross_both_ways_and_come_home_and_none_is_made_or_lost(cha
 async def test_what_the_other_chain_refuses_is_refunded(chains: Pair) -> None:
     for lane in chains.lanes():
         source = chains.side(lane.source)
-        before = await source.balance(SENDER)
-        await chains.transfer(lane, 1000, receiver="nobody")
-        assert await source.balance(SENDER) == before - 1000
+        start, before = (await source.host.head()).height, await source.balance(SENDER)
+        [sequence] = await chains.transfer(lane, 1000, receiver="nobody")
+        shown = await chains.sent_at(lane, sequence, start)
+        assert await source.balance(SENDER, at=shown) == before - 1000
         await chains.until(lambda lane=lane: chains.settled(lane), what=f"{lane}: refused and refunded")
         assert await source.balance(SENDER) == before
         assert await chains.side(lane.destination).supply(voucher(lane)) == 0
@@ -96,9 +97,11 @@ async def test_a_transfer_past_its_timeout_is_refunded_once_and_never_received(c
     lanes = (chains.v1.there, chains.v1.back, chains.v2.there, chains.v2.back)
     before = {side.id: await side.balance(SENDER) for side in (chains.a, chains.b)}
     for lane in lanes:
-        await chains.transfer(lane, 1000, count=COUNT, lifetime_s=8)
-    for side in (chains.a, chains.b):
-        assert await side.balance(SENDER) == before[side.id] - 2 * COUNT * 1000
+        source = chains.side(lane.source)
+        start = (await source.host.head()).height
+        sequences = await chains.transfer(lane, 1000, count=COUNT, lifetime_s=8)
+        shown = await chains.sent_at(lane, sequences[-1], start)
+        assert await source.balance(escrow(lane), at=shown) == COUNT * 1000
     for lane in lanes:
         await chains.until(lambda lane=lane: chains.settled(lane), what=f"{lane}: refunded")
         assert await chains.side(lane.destination).supply(voucher(lane)) == 0
@@ -109,13 +112,14 @@ async def test_a_transfer_past_its_timeout_is_refunded_once_and_never_received(c
 
 @pytest.mark.covers("REL-08")
 async def test_a_transfer_past_a_height_is_refunded_and_never_received(chains: Pair) -> None:
-    before = await chains.a.balance(ADMIN)
+    start, before = (await chains.a.host.head()).height, await chains.a.balance(ADMIN)
     last = client_pb2.Height(revision_height=(await chains.b.host.head()).height + 3)
     lane = chains.v1.there
     sequence = await send(chains, transfer_of(lane, 1000, RECEIVER, timeout_height=last))
-    start = (await chains.a.host.head()).height
-    assert await chains.a.holds(commitment_key(lane, sequence), await chains.a.host.source.block(start))
-    assert await chains.a.balance(ADMIN, at=await chains.a.host.source.block(start)) == before - 1000
+    await chains.a.host.head()  # past the block that holds the transfer
+    shown = await chains.sent_at(lane, sequence, start)
+    assert await chains.a.holds(commitment_key(lane, sequence), shown)
+    assert await chains.a.balance(ADMIN, at=shown) == before - 1000
     await chains.until(lambda: chains.settled(lane), what="refunded")
     assert await chains.a.balance(ADMIN) == before
     assert await chains.b.supply(voucher(lane)) == 0

@@ -20,7 +20,7 @@ from proofs.verdict import Accepted
 from relays.runtime.clock import SystemClock
 from relays.runtime.ports import AttestorsMissing
 from tests.gateway.attestor.test_signing import STORES, acknowledged, proven, sent
-from tests.gateway.fleet import free_ports
+from tests.gateway.fleet import reserved_ports
 from tests.gateway.store.samples import BACK, LANE
 
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -77,11 +77,17 @@ def with_signatures(state, packets):
 
 
 @asynccontextmanager
-async def peers(behaviours, *, threshold, timeout_s=5.0):
+async def peers(behaviours, *, threshold, timeout_s=60.0):
     """`Peers` of alpha, with one server for each behaviour; None is a peer that is not there."""
+    with reserved_ports(len(behaviours)) as ports:
+        async with served_at(ports, behaviours, threshold=threshold, timeout_s=timeout_s) as made:
+            yield made
+
+
+@asynccontextmanager
+async def served_at(ports, behaviours, *, threshold, timeout_s):
     runners, clients, asked = [], {}, {}
-    for name, behaviour in behaviours.items():
-        (port,) = free_ports(1)
+    for port, (name, behaviour) in zip(ports, behaviours.items(), strict=True):
         if behaviour is not None:
 
             async def counted(request, name=name, behaviour=behaviour):
@@ -128,6 +134,12 @@ def _key(monkeypatch):
     monkeypatch.setenv("PEER_KEY", "key")
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """However slowly a peer answers here, it is not the one that lets wait."""
+    monkeypatch.setattr("gateway.attestor.peers._HEDGE_S", 60.0)
+
+
 def judged(attested, items, *, threshold, lane=LANE, names=NAMES):
     """What the destination's client would say."""
     addresses = [key(name, lane).address for name in names]
@@ -151,6 +163,7 @@ async def missing(made, items):
 ITEMS = [proven(sent(1)), proven(sent(2))]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_exactly_the_threshold_is_returned_and_the_destination_accepts_it():
     async with peers({name: signing(name) for name in ("beta", "gamma", "delta")}, threshold=3) as made:
         attested = await made.attest(LANE, ITEMS)
@@ -173,11 +186,12 @@ async def test_one_that_is_down_is_replaced_by_another():
 
 
 async def test_one_that_lets_wait_is_overtaken():
-    async with peers({"beta": silent, "gamma": signing("gamma")}, threshold=2, timeout_s=60) as made:
-        async with asyncio.timeout(5):
+    async with peers({"beta": silent, "gamma": signing("gamma")}, threshold=2, timeout_s=600) as made:
+        async with asyncio.timeout(60):
             assert judged(await made.attest(LANE, ITEMS), ITEMS, threshold=2) == {"alpha", "gamma"}
 
 
+@pytest.mark.usefixtures("patient")
 async def test_the_one_that_failed_last_is_asked_last():
     async with peers(
         {"beta": None, "gamma": signing("gamma"), "delta": signing("delta")}, threshold=2
@@ -245,21 +259,22 @@ async def test_a_dead_peer_is_not_asked_again_at_once():
         def monotonic_s(self):
             return 1_000.0 + Clock.ahead_s
 
-    (port,) = free_ports(1)
-    client = PeerClient(PeerConfig(url=f"http://127.0.0.1:{port}", api_key=Secret("env:PEER_KEY")), Clock())
     from gateway.attestor.client import PeerFailed
 
-    for _ in range(3):
-        with pytest.raises(PeerFailed, match=r"^unreachable"):
+    with reserved_ports(1) as (port,):
+        config = PeerConfig(url=f"http://127.0.0.1:{port}", api_key=Secret("env:PEER_KEY"))
+        client = PeerClient(config, Clock())
+        for _ in range(3):
+            with pytest.raises(PeerFailed, match=r"^unreachable"):
+                await client.ask(b"")
+        with pytest.raises(PeerFailed, match="asked again in 1 s"):
             await client.ask(b"")
-    with pytest.raises(PeerFailed, match="asked again in 1 s"):
-        await client.ask(b"")
-    Clock.ahead_s = 1.1
-    with pytest.raises(PeerFailed, match=r"unreachable: [^;]*$"):
-        await client.ask(b"")
-    with pytest.raises(PeerFailed, match="asked again in 2 s"):
-        await client.ask(b"")
-    await client.close()
+        Clock.ahead_s = 1.1
+        with pytest.raises(PeerFailed, match=r"unreachable: [^;]*$"):
+            await client.ask(b"")
+        with pytest.raises(PeerFailed, match="asked again in 2 s"):
+            await client.ask(b"")
+        await client.close()
 
 
 async def test_a_missing_key_for_a_peer_is_said_plainly(monkeypatch):

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+PATIENCE_S = 540
+"""Only bounds a command that would never end: less than a test may take, so that its output is seen."""
 
 
 def isthmus(*args, **environment):
@@ -15,7 +17,7 @@ def isthmus(*args, **environment):
         [sys.executable, "-m", "gateway", *args],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         stdin=subprocess.DEVNULL,
         cwd=environment.pop("cwd", None),
         env=clean | {"PYTHONPATH": str(ROOT), "COLUMNS": "250"} | environment,

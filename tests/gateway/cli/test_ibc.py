@@ -103,7 +103,7 @@ async def test_what_is_pending_is_shown_and_cleared_without_a_configured_lane(ib
     pending = ibc("pending", "A", name, "--json", code=4)
     assert json.loads(pending.stdout)["sent"]["unreceived"] == [1, 2, 3, 4, 5, 6, 7]
     assert "from B to A: 7 (1, 2, 3, 4, 5, 6, 7) not received" not in pending.stdout
-    cleared = ibc("clear", "A", name, "--timeout", "60")
+    cleared = ibc("clear", "A", name, "--timeout", "300")
     assert cleared.stdout == "7 packets were pending, 0 are left\n"
     after = json.loads(ibc("clear", "B", channel["channel"][1], "--json").stdout)
     assert after["before"] == after["after"]
@@ -206,7 +206,7 @@ async def test_a_lane_of_ibc_v2_is_made_found_again_and_cleared(ibc, chains):
     async with host(chains.first) as source:
         await source.execute([transfer(source, made["client"][0]) for _ in range(3)])
     assert "3 (1, 2, 3) not received" in ibc("pending", "A", made["client"][0], code=4).stdout
-    assert ibc("clear", "A", made["client"][0], "--timeout", "60").stdout == (
+    assert ibc("clear", "A", made["client"][0], "--timeout", "300").stdout == (
         "3 packets were pending, 0 are left\n"
     )
 

@@ -297,7 +297,7 @@ def twin():
 async def test_a_client_that_trusts_another_chain_of_the_same_name_is_not_brought_forward(chains, twin):
     async with host(chains.first) as a, host(chains.second) as b, host(twin) as fork:
         client = await create_tendermint_client(b, fork)
-        with pytest.raises(Refused, match=r"expected block 4 with app hash [0-9a-f]{64}, which"):
+        with pytest.raises(Refused, match=r"expected block \d+ with app hash [0-9a-f]{64}, which"):
             await update_client(b, client, a)
 
 
