@@ -9,8 +9,10 @@ told of at the block after the one that executed it: there its effect can be rea
 Implements: ABCI queries of ibc-go (UnreceivedPackets, UnreceivedAcks); codes of its redundant-relay check.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+
+from google.protobuf.message import Message
 
 from adapters.api import (
     Attested,
@@ -42,18 +44,9 @@ from proofs.codec import channel_key
 from proofs.pb.ibc.core.channel.v1 import channel_pb2
 from proofs.types import BlockRef, ChainId, Claim, ClientId, Height, Lane, Sent
 
-_Sequences = (
-    channel_query.QueryUnreceivedPacketsResponse
-    | channel_query.QueryUnreceivedAcksResponse
-    | packet_query.QueryUnreceivedPacketsResponse
-    | packet_query.QueryUnreceivedAcksResponse
-)
-
 _NS = 10**9
-_RECEIVED_V1 = "/ibc.core.channel.v1.Query/UnreceivedPackets"
-_RECEIVED_V2 = "/ibc.core.channel.v2.Query/UnreceivedPackets"
-_SETTLED_V1 = "/ibc.core.channel.v1.Query/UnreceivedAcks"
-_SETTLED_V2 = "/ibc.core.channel.v2.Query/UnreceivedAcks"
+_CHANNELS = "/ibc.core.channel.v1.Query"
+_CLIENTS = "/ibc.core.channel.v2.Query"
 _CHUNK = 1000
 """Sequences in one query: each costs the node a read."""
 
@@ -63,6 +56,50 @@ _REDUNDANT = ("channel", 22)
 _NOTHING_LEFT = "nothing-left@"
 _MAX_REMEMBERED = 10_000
 _NOWHERE = Position(revision=0, height=Height(0))
+
+
+_Sequences = (
+    channel_query.QueryUnreceivedPacketsResponse
+    | channel_query.QueryUnreceivedAcksResponse
+    | packet_query.QueryUnreceivedPacketsResponse
+    | packet_query.QueryUnreceivedAcksResponse
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unfinished:
+    """A question about packets that are not finished at one end, in both versions of IBC."""
+
+    method: str
+    of_channel: Callable[[str, ClientId, Sequence[int]], Message]
+    of_client: Callable[[ClientId, Sequence[int]], Message]
+    channel_answer: type[_Sequences]
+    client_answer: type[_Sequences]
+
+
+_RECEIPTS = _Unfinished(
+    method="UnreceivedPackets",
+    of_channel=lambda port, name, part: channel_query.QueryUnreceivedPacketsRequest(
+        port_id=port, channel_id=name, packet_commitment_sequences=part
+    ),
+    of_client=lambda name, part: packet_query.QueryUnreceivedPacketsRequest(client_id=name, sequences=part),
+    channel_answer=channel_query.QueryUnreceivedPacketsResponse,
+    client_answer=packet_query.QueryUnreceivedPacketsResponse,
+)
+"""Which of these packets did not arrive."""
+
+_SETTLEMENTS = _Unfinished(
+    method="UnreceivedAcks",
+    of_channel=lambda port, name, part: channel_query.QueryUnreceivedAcksRequest(
+        port_id=port, channel_id=name, packet_ack_sequences=part
+    ),
+    of_client=lambda name, part: packet_query.QueryUnreceivedAcksRequest(
+        client_id=name, packet_ack_sequences=part
+    ),
+    channel_answer=channel_query.QueryUnreceivedAcksResponse,
+    client_answer=packet_query.QueryUnreceivedAcksResponse,
+)
+"""Which of these packets' commitments stand."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,8 +147,8 @@ class Destination:
 
         async def work(endpoint: CometClient) -> tuple[frozenset[int], frozenset[int]]:
             await self.state.block(endpoint, at)
-            unreceived = await self._unreceived(endpoint, lane.destination_client, arriving, at)
-            return unreceived, await self._standing(endpoint, lane.source_client, settling, at)
+            unreceived = await self._left(endpoint, _RECEIPTS, lane.destination_client, arriving, at)
+            return unreceived, await self._left(endpoint, _SETTLEMENTS, lane.source_client, settling, at)
 
         unreceived, standing = await self.endpoints.agreed(work)
         return [
@@ -198,51 +235,21 @@ class Destination:
             raise Refused(f"client {client}: height {attested.height} {told}")
         return not known_ns
 
-    async def _unreceived(
-        self, endpoint: CometClient, name: ClientId, sequences: Sequence[int], at: BlockRef
+    async def _left(
+        self, endpoint: CometClient, what: _Unfinished, name: ClientId, sequences: Sequence[int], at: BlockRef
     ) -> frozenset[int]:
-        """Return those of these packets that did not arrive at this end."""
+        """Return those of these packets of which this end still lacks what is asked about."""
         if not sequences:
             return frozenset()
-        if not is_channel(name):
-            of_client = [
-                packet_query.QueryUnreceivedPacketsRequest(client_id=name, sequences=part)
-                for part in _parts(sequences)
-            ]
-            answer = packet_query.QueryUnreceivedPacketsResponse
-            return _told(await self.state.ask_all(endpoint, _RECEIVED_V2, of_client, answer, at))
-        end = await self.ends.find(endpoint, name, at)
-        of_channel = [
-            channel_query.QueryUnreceivedPacketsRequest(
-                port_id=end.port, channel_id=name, packet_commitment_sequences=part
-            )
-            for part in _parts(sequences)
-        ]
-        kind = channel_query.QueryUnreceivedPacketsResponse
-        return _told(await self.state.ask_all(endpoint, _RECEIVED_V1, of_channel, kind, at))
-
-    async def _standing(
-        self, endpoint: CometClient, name: ClientId, sequences: Sequence[int], at: BlockRef
-    ) -> frozenset[int]:
-        """Return those of these packets whose commitment stands at this end."""
-        if not sequences:
-            return frozenset()
-        if not is_channel(name):
-            of_client = [
-                packet_query.QueryUnreceivedAcksRequest(client_id=name, packet_ack_sequences=part)
-                for part in _parts(sequences)
-            ]
-            answer = packet_query.QueryUnreceivedAcksResponse
-            return _told(await self.state.ask_all(endpoint, _SETTLED_V2, of_client, answer, at))
-        end = await self.ends.find(endpoint, name, at)
-        of_channel = [
-            channel_query.QueryUnreceivedAcksRequest(
-                port_id=end.port, channel_id=name, packet_ack_sequences=part
-            )
-            for part in _parts(sequences)
-        ]
-        kind = channel_query.QueryUnreceivedAcksResponse
-        return _told(await self.state.ask_all(endpoint, _SETTLED_V1, of_channel, kind, at))
+        if is_channel(name):
+            port = (await self.ends.find(endpoint, name, at)).port
+            requests = [what.of_channel(port, name, part) for part in _parts(sequences)]
+            method, kind = f"{_CHANNELS}/{what.method}", what.channel_answer
+        else:
+            requests = [what.of_client(name, part) for part in _parts(sequences)]
+            method, kind = f"{_CLIENTS}/{what.method}", what.client_answer
+        answers = await self.state.ask_all(endpoint, method, requests, kind, at)
+        return frozenset([sequence for answer in answers for sequence in answer.sequences])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,10 +280,6 @@ def _end(submission: SubmissionId, fate: Fate | None) -> _Executed | Pending | L
         return Lost(detail=f"out of gas: {result.gas_used} of {result.gas_wanted}")
     detail = f"{result.codespace} {result.code}: {result.log[:1000]}" if result.code else ""
     return _Executed(height=fate.transaction.height + 1, detail=detail, fee=fate.fee)
-
-
-def _told(answers: Sequence[_Sequences]) -> frozenset[int]:
-    return frozenset([sequence for answer in answers for sequence in answer.sequences])
 
 
 def _parts(sequences: Sequence[int]) -> Iterator[Sequence[int]]:

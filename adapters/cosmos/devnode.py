@@ -225,12 +225,10 @@ class DevChain:
             _require_free(self.options.rpc_port)
         self._directory = Path(tempfile.mkdtemp(prefix=f"isthmus-{self.options.chain_id}-"))
         atexit.register(self.stop)
-        try:
-            homes = prepare(self._binary, self.options, self._directory)
-            self._launch(homes)
-        except BaseException:
-            self.stop(keep_logs=True)
-            raise
+        with ExitStack() as undo:
+            undo.callback(self.stop, keep_logs=True)
+            self._launch(prepare(self._binary, self.options, self._directory))
+            undo.pop_all()
         return self
 
     def stop(self, *, keep_logs: bool = False) -> None:

@@ -70,6 +70,12 @@ def test_a_fresh_chain_has_the_accounts_and_the_rules_that_were_asked_for():
             pass
 
 
+def test_a_chain_that_cannot_be_prepared_leaves_no_home_behind(place):
+    with pytest.raises(DevNodeError, match="expected `simd init` to succeed"):
+        DevChain(Path("/bin/false"), DevChainOptions()).start()
+    assert [each.name for each in place.glob("isthmus-*/*")] == []
+
+
 @nodes
 def test_large_requests_are_accepted_when_asked_for():
     with start_simd(large_requests=True) as chain:

@@ -207,6 +207,26 @@ async def test_a_packet_its_transaction_and_its_proof_come_with_the_head_that_pr
     assert asked == []
 
 
+async def test_a_hosted_client_that_is_looked_at_often_comes_with_the_heads(world, lane) -> None:
+    node = world.pair.first.node
+    async with liar(node.rpc_url) as watched:
+        follower = await _side(world.pair.first, endpoints=(EndpointConfig(name="it", rpc_url=watched.url),))
+        last, asked = None, None
+        for _ in range(2000):  # about fifty blocks; one may come between the answers of one request
+            head = (await follower.chain.status()).finalized
+            if head == last:
+                await CLOCK.sleep(0.005)
+                continue
+            last = head
+            watched.calls.clear()
+            view = await follower.chain.client(lane.source_client, head)
+            if not (asked := list(watched.calls)):
+                break
+        await follower.chain.close()
+    assert asked == []
+    assert view == await world.a.chain.client(lane.source_client, head)
+
+
 async def _asked_after_the_head(world, follower: Side, watched, lane: Lane) -> list:
     """Send a packet, follow the heads, return what was asked once the head was there that shows it."""
     last = (await follower.chain.status()).finalized

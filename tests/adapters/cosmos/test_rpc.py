@@ -202,6 +202,16 @@ async def test_transactions_are_broadcast_in_order_in_requests_that_a_node_accep
     assert [each.code for each in answers] == [0, 1, 0, 1, 0, 0]
 
 
+async def test_one_question_about_many_blocks_is_one_request():
+    def serve(parameters, _):
+        return {"response": {"code": 0, "height": parameters["height"], "value": "AA=="}}
+
+    async with Asking(abci_query=serve) as it:
+        answers = await it.client.over_time(StateQuery(path="/store/ibc/key", data=b"key"), [3, 7, 5])
+        assert [each.height for each in answers] == [3, 7, 5]
+        assert it.endpoint.sizes == [3]
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
